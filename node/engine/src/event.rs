@@ -1,0 +1,177 @@
+//! What happened. Events are facts: `evolve` applies them without judging.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{BuyerId, HoldId, OrderId, RefundId, RequestId, SeatIndex, Sequence, Timestamp};
+
+/// One record of the journal: everything that one decision changed, together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Place in the journal.
+    pub sequence: Sequence,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The request that caused it; none when a timer did.
+    pub request: Option<RequestStamp>,
+    /// What happened, in order. The first event is the one that was asked for; the rest follow from it.
+    pub events: SmallVec<[Event; 1]>,
+}
+
+/// A `request_id` with a fingerprint of the request's body, so that a reuse for another body is noticed (I8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestStamp {
+    /// The caller's key.
+    pub id: RequestId,
+    /// Hash of the request without its `request_id`, made at the edge with a fixed function.
+    pub fingerprint: u64,
+}
+
+/// Seats of an event.
+pub type Seats = SmallVec<[SeatIndex; 4]>;
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// FREE → HELD by a buyer's own request.
+    Held {
+        /// The new hold.
+        hold: HoldId,
+        /// Its owner.
+        buyer: BuyerId,
+        /// Its seats, in the order asked for.
+        seats: Seats,
+        /// When it lapses.
+        deadline: Timestamp,
+        /// Whether best available chose the seats, and if so whether they are side by side.
+        together: Option<bool>,
+    },
+    /// FREE → HELD by an offer to the first eligible waiter of a seat, who leaves the waitlist by it.
+    Offered {
+        /// The new hold.
+        hold: HoldId,
+        /// The waiter.
+        buyer: BuyerId,
+        /// The seat.
+        seat: SeatIndex,
+        /// When the offer lapses.
+        deadline: Timestamp,
+    },
+    /// A hold lives longer.
+    Extended {
+        /// The hold.
+        hold: HoldId,
+        /// Its new deadline.
+        deadline: Timestamp,
+    },
+    /// HELD → FREE, by its owner.
+    Released {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// HELD → FREE, because its deadline came.
+    Expired {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// HELD → PAYING; the order exists from here on.
+    PaymentBegun {
+        /// The new order.
+        order: OrderId,
+        /// The hold that is paid.
+        hold: HoldId,
+        /// What is charged, in minor units of the performance's currency.
+        amount_minor: i64,
+        /// The provider's key for the payment.
+        payment_key: Box<str>,
+    },
+    /// PAYING → SOLD.
+    PaymentConfirmed {
+        /// The order.
+        order: OrderId,
+    },
+    /// PAYING → HELD while time is left, else → FREE.
+    PaymentDeclined {
+        /// The order.
+        order: OrderId,
+        /// The provider's reason.
+        reason: Box<str>,
+        /// Whether the deadline had passed, so that the seats are free.
+        freed: bool,
+    },
+    /// A refund was asked for; the seats stay sold until the provider has agreed.
+    RefundBegun {
+        /// The new refund.
+        refund: RefundId,
+        /// The order.
+        order: OrderId,
+        /// The seats, all of them sold to the order.
+        seats: Seats,
+        /// What goes back, in minor units.
+        amount_minor: i64,
+    },
+    /// SOLD → FREE for the seats of the refund.
+    Refunded {
+        /// The refund.
+        refund: RefundId,
+        /// The order.
+        order: OrderId,
+    },
+    /// The provider refused the refund; the seats stay sold.
+    RefundFailed {
+        /// The refund.
+        refund: RefundId,
+        /// The order.
+        order: OrderId,
+        /// The provider's reason.
+        reason: Box<str>,
+    },
+    /// A buyer is last in a seat's waitlist.
+    WaitlistJoined {
+        /// The seat.
+        seat: SeatIndex,
+        /// The buyer.
+        buyer: BuyerId,
+    },
+    /// A buyer left a seat's waitlist.
+    WaitlistLeft {
+        /// The seat.
+        seat: SeatIndex,
+        /// The buyer.
+        buyer: BuyerId,
+    },
+    /// FREE → BLOCKED.
+    Blocked {
+        /// The seats.
+        seats: Seats,
+    },
+    /// BLOCKED → FREE.
+    Unblocked {
+        /// The seats.
+        seats: Seats,
+    },
+}
+
+impl Event {
+    /// The stable name that the journal stores beside the body.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Offered { .. } => "offered",
+            Self::Extended { .. } => "extended",
+            Self::Released { .. } => "released",
+            Self::Expired { .. } => "expired",
+            Self::PaymentBegun { .. } => "payment_begun",
+            Self::PaymentConfirmed { .. } => "payment_confirmed",
+            Self::PaymentDeclined { .. } => "payment_declined",
+            Self::RefundBegun { .. } => "refund_begun",
+            Self::Refunded { .. } => "refunded",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::WaitlistJoined { .. } => "waitlist_joined",
+            Self::WaitlistLeft { .. } => "waitlist_left",
+            Self::Blocked { .. } => "blocked",
+            Self::Unblocked { .. } => "unblocked",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The pure seat engine.
+//!
+//! ```text
+//!            decide(&state, now, &command)                 evolve(&mut state, &entry)
+//!  Command ─────────────────────────────► Decision::Commit(Entry) ───────────────► State
+//!                     │                        │
+//!                     │ Err(Rejection)         └ the node journals the entry, and answers once it is durable
+//!                     └ nothing changed
+//! ```
+//!
+//! The same [`evolve`] serves live traffic, recovery, simulation and the audit, so a state rebuilt from the journal
+//! equals the live one (I12). There is no clock, no randomness and no IO here: time comes in as an argument.
+
+pub mod best_available;
+mod codec;
+mod commands;
+mod event;
+mod ids;
+mod layout;
+mod rejection;
+mod settings;
+mod state;
+mod time;
+
+pub use codec::{CodecError, decode_entry, decode_snapshot, encode_entry, encode_snapshot};
+pub use commands::*;
+pub use event::*;
+pub use ids::*;
+pub use layout::*;
+pub use rejection::*;
+pub use settings::*;
+pub use state::*;
+pub use time::*;

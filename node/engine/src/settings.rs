@@ -1,0 +1,82 @@
+//! What a performance is configured with: phases, limits and prices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Grade, Millis, Timestamp};
+
+/// The rules of one performance, fixed when it is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Sale phases, ordered by opening time; they do not overlap. At least one.
+    pub phases: Vec<SalePhase>,
+    /// Limits per hold, per buyer and per seat.
+    pub limits: Limits,
+    /// Price of one seat in minor units of `currency`, by [`crate::CategoryIndex`].
+    pub price_minor_by_category: Vec<i64>,
+    /// ISO 4217 code of all prices, such as `KRW`.
+    pub currency: Box<str>,
+}
+
+/// A window in which seats are sold: `opens_at <= now < closes_at`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SalePhase {
+    /// Who may buy.
+    pub audience: Audience,
+    /// First moment of the window.
+    pub opens_at: Timestamp,
+    /// First moment after the window.
+    pub closes_at: Timestamp,
+    /// Whether buyers may join waitlists in this phase.
+    pub waitlist_open: bool,
+}
+
+/// Who may buy in a phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Audience {
+    /// `presale`: members of one of these grades.
+    Presale(Vec<Grade>),
+    /// `general`: everyone.
+    General,
+}
+
+/// A limit on everything that a buyer or a queue can grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seats in one hold.
+    pub seats_per_hold_max: u32,
+    /// Seats that one buyer has held, being paid or bought, together.
+    pub seats_per_buyer_max: u32,
+    /// Waitlist places of one buyer.
+    pub waitlist_entries_per_buyer_max: u32,
+    /// Waiters of one seat.
+    pub waiters_per_seat_max: u32,
+    /// How often one hold may be extended.
+    pub hold_extensions_max: u32,
+    /// Life of a hold, and of each extension counted from the moment of the extension.
+    pub hold_ttl_ms: Millis,
+    /// Life of an offer made to a waiter.
+    pub offer_ttl_ms: Millis,
+    /// Longest life of a hold counted from its creation, extensions included.
+    pub hold_total_ms_max: Millis,
+    /// How long an answered `request_id` is remembered (I8).
+    pub request_memory_ms: Millis,
+    /// How many answered `request_id`s are remembered; the oldest is forgotten first.
+    pub requests_remembered_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            seats_per_hold_max: 8,
+            seats_per_buyer_max: 8,
+            waitlist_entries_per_buyer_max: 8,
+            waiters_per_seat_max: 10_000,
+            hold_extensions_max: 1,
+            hold_ttl_ms: Millis(600_000),
+            offer_ttl_ms: Millis(600_000),
+            hold_total_ms_max: Millis(1_200_000),
+            request_memory_ms: Millis(1_800_000),
+            requests_remembered_max: 1_000_000,
+        }
+    }
+}
