@@ -1,1 +1,10 @@
-//! x
+//! The gRPC API of earlybird, generated from `earlybird/v1/*.proto`, which documents every field.
+
+/// Version 1 of the API.
+pub mod v1 {
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
+    tonic::include_proto!("earlybird.v1");
+}
+
+/// The encoded `FileDescriptorSet` of the API, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/earlybird.bin"));
