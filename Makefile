@@ -28,7 +28,7 @@ clean-demo: ## Remove what the demo left
 
 .PHONY: bench
 bench: ## Measure earlybird and its peers side by side; installs Redis and PostgreSQL when missing
-	redis=$$(scripts/ensure-redis.sh); postgres=$$(scripts/ensure-postgres.sh); \
+	redis=$$(scripts/ensure-redis.sh) && postgres=$$(scripts/ensure-postgres.sh) && \
 	PATH="$$PATH:$$redis:$$postgres" $(CARGO) run --locked --release -p earlybird-benches --bin side-by-side
 
 .PHONY: test

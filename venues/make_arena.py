@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the example venues as seating-plan JSON, the form that pretix exports.
 
-    venues/make_arena.py --plan arena                  write venues/arena.json
-    venues/make_arena.py --plan club --svg club.svg   and draw it as well
-    venues/make_arena.py --check venues/arena.json     check the committed file
+    venues/make_arena.py --plan arena                write venues/arena.json
+    venues/make_arena.py --plan club --svg club.svg  write venues/club.json, and draw it
+    venues/make_arena.py --check venues/arena.json   check the committed file
 
 Needs Python 3 and nothing else, and writes the same bytes every time. Rows are in the file front first within their
 zone and seats from left to right; rows of a bowl's side run away from the stage, so a neighbour is found by its
