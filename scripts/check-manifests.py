@@ -66,8 +66,8 @@ def relation_faults(where, documents):
                 if mount["name"] not in volumes:
                     yield f"{where}: container {container['name']}: no volume {mount['name']}"
     selecting = [(service, service["spec"]["selector"]) for service in services]
-    selecting += [(budget, budget["spec"]["selector"]["matchLabels"]) for budget in of_kind.get("PodDisruptionBudget", [])]
-    selecting += [(workload, workload["spec"]["selector"]["matchLabels"]) for workload in sets]
+    selecting += [(owner, owner["spec"]["selector"]["matchLabels"])
+                  for owner in sets + of_kind.get("PodDisruptionBudget", [])]
     for owner, selector in selecting:
         name = f"{where}: {owner['kind']} {owner['metadata']['name']}"
         chosen = [workload["spec"]["template"] for workload in sets

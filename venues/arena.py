@@ -2,19 +2,21 @@
 
 ```
              stage
-   | |     ┌───────┐     | |
-   | | 101 │ floor │ 111 | |      The bowls are rows at growing distances from one curve around the floor:
-   | |     │       │     | |      down the left side, a rounded corner, along the back, and up the right side.
-    \\ \\    └───────┘    / /       So a straight section has rows of one length and a corner's rows grow.
-      \\ \\_____________/ /
-        \\_____________/
+  U | L | | floor  | | L | U
+  U | L | |        | | L | U
+  U | L  ╲________╱   L | U
+   ╲  ╲       L       ╱  ╱
+    ╲  ╲_____________╱  ╱
+     ╲________U________╱
 ```
+
+The bowls are rows at growing distances from one curve around the floor: down its left side, around a corner, along
+the back, and up the right side. So a straight section has rows of one length, and a corner's rows grow.
 """
 
 import math
 
-from seating import (CATEGORIES, ROW_LETTERS, SEAT_PITCH_PX, add_row, arc, area, polygon, rectangle, spread,
-                     zone)
+from seating import CATEGORIES, ROW_LETTERS, SEAT_PITCH_PX, add_row, arc, area, polygon, rectangle, spread, zone
 
 SEATS = 10_000
 
@@ -29,6 +31,7 @@ SIDE_TOP_Y = STAGE_FRONT_Y - 60
 SIDE_PX = BACK_Y - CORNER_PX - SIDE_TOP_Y
 BACK_PX = 2 * (SIDE_X - CORNER_PX)
 
+# Width of a stair between sections, and depth of a row.
 STAIR_PX = 60
 ROW_PX = 42
 LOWER_ROWS = 14

@@ -52,7 +52,8 @@ def bar():
 def plan():
     """The club."""
     zones = [stalls(), balcony(), bar()]
-    area(zones[0], (CENTRE_X - 120, 20), rectangle(240, STAGE_FRONT_Y - 20), "#37363f", "#1d1c22", "STAGE", (120, 35), 24)
+    stage = rectangle(240, STAGE_FRONT_Y - 20)
+    area(zones[0], (CENTRE_X - 120, 20), stage, "#37363f", "#1d1c22", "STAGE", (120, 35), 24)
     return {
         "name": "Early Bird Club",
         "categories": CATEGORIES,

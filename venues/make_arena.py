@@ -44,7 +44,8 @@ def faults(plan, expected_seats):
     for zone in plan["zones"]:
         numbers = Counter(row["row_number"] for row in zone["rows"])
         yield from (f"zone {zone['name']}: row {number} twice" for number, count in numbers.items() if count > 1)
-        yield from (f"zone {zone['name']}: row {row['row_number']} is empty" for row in zone["rows"] if not row["seats"])
+        empty = [row["row_number"] for row in zone["rows"] if not row["seats"]]
+        yield from (f"zone {zone['name']}: row {number} is empty" for number in empty)
     for x, y, seat in seats:
         if not (0 <= x <= plan["size"]["width"] and 0 <= y <= plan["size"]["height"]):
             yield f"seat {seat['seat_guid']} is outside the plan at {x:.1f}, {y:.1f}"
