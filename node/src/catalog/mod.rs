@@ -1,0 +1,17 @@
+//! Venues and performances: import, checks, and what the store keeps of them.
+
+mod geometry;
+mod import;
+mod plan;
+mod read;
+mod spec;
+mod stage;
+mod venue;
+
+pub use import::{SEATS_MAX, import_venue};
+pub use read::{PLAN_BYTES_MAX, PlanError};
+pub use spec::PerformanceSpec;
+pub use venue::{BodyError, SeatLabel, SeatView, SharedLayout, Venue};
+
+#[cfg(test)]
+mod import_tests;

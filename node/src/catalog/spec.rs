@@ -1,0 +1,44 @@
+//! What a performance was created with, as it is kept.
+
+use earlybird_engine::{Settings, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::venue::{BodyError, decode_body, encode_body};
+
+/// First byte of a stored performance.
+const VERSION: u8 = 1;
+
+/// A performance as it was created. It never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerformanceSpec {
+    /// Name for people.
+    pub display_name: Box<str>,
+    /// When the curtain rises, if that is known.
+    pub start_time: Option<Timestamp>,
+    /// Phases, limits and prices.
+    pub settings: Settings,
+    /// Whether holds are acknowledged from memory.
+    pub hold_ack_memory: bool,
+    /// Number of seats.
+    pub capacity: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl PerformanceSpec {
+    /// The bytes to store.
+    ///
+    /// # Errors
+    /// None that a checked performance can cause.
+    pub fn encode(&self) -> Result<Vec<u8>, BodyError> {
+        encode_body(VERSION, self)
+    }
+
+    /// The performance that was stored as `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are not a performance of a version that is known.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BodyError> {
+        decode_body(VERSION, bytes)
+    }
+}
