@@ -1,9 +1,9 @@
 //! Why a command changed nothing. Each is an answer for the caller; the node maps it to a status and a reason.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{BuyerId, Timestamp};
-use crate::{OrderId, SeatIndex};
+use crate::{BuyerId, OrderId, SeatIndex, Timestamp};
 
 /// Seats named in a rejection: inline up to eight, so that rejecting allocates nothing.
 pub type SeatList = SmallVec<[SeatIndex; 8]>;
@@ -95,6 +95,9 @@ pub enum Rejection {
     /// The order is not in a state that allows this.
     #[error("the order is {0}")]
     OrderState(OrderStateName),
+    /// No such refund.
+    #[error("no such refund")]
+    RefundNotFound,
     /// These of the named seats are not sold to the order.
     #[error("seats are not part of the order")]
     SeatNotInOrder(SeatList),
@@ -142,7 +145,7 @@ pub enum LimitKind {
 }
 
 /// The state of an order by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderStateName {
     /// The provider has not answered yet.
     Paying,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Grade, Millis, Timestamp};
+use crate::{Grade, InvalidSetup, Layout, Millis, Rejection, Timestamp};
 
 /// The rules of one performance, fixed when it is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,48 @@ pub struct Settings {
     pub price_minor_by_category: Vec<i64>,
     /// ISO 4217 code of all prices, such as `KRW`.
     pub currency: Box<str>,
+}
+
+impl Settings {
+    /// Whether the settings make sense for a layout.
+    ///
+    /// # Errors
+    /// The first fault that is found: a category without a price or with a negative one, no phase, or phases that end
+    /// before they begin, overlap or are out of order.
+    pub fn check(&self, layout: &Layout) -> Result<(), InvalidSetup> {
+        let fault = |what: String| Err(InvalidSetup(what.into()));
+        let (prices, categories) = (self.price_minor_by_category.len(), layout.categories.len());
+        if prices != categories {
+            return fault(format!("there are {prices} prices for {categories} categories"));
+        }
+        if let Some(category) = self.price_minor_by_category.iter().position(|&price| price < 0) {
+            return fault(format!("the price of category {category} is negative"));
+        }
+        if self.phases.is_empty() {
+            return fault("there is no sale phase".to_owned());
+        }
+        if let Some(phase) = self.phases.iter().position(|phase| phase.opens_at >= phase.closes_at) {
+            return fault(format!("phase {phase} closes before it opens"));
+        }
+        if self.phases.windows(2).any(|pair| pair[0].closes_at > pair[1].opens_at) {
+            return fault("phases overlap or are out of order".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The phase that is open at `now` for a buyer of this grade.
+    pub(crate) fn open_phase(&self, now: Timestamp, grade: Option<&Grade>) -> Result<&SalePhase, Rejection> {
+        let later = || self.phases.iter().filter(|phase| phase.opens_at > now);
+        let Some(open) = self.phases.iter().find(|phase| phase.opens_at <= now && now < phase.closes_at)
+        else {
+            return Err(Rejection::SaleNotOpen { opens_at: later().map(|phase| phase.opens_at).next() });
+        };
+        if open.audience.admits(grade) {
+            return Ok(open);
+        }
+        let opens_at = later().find(|phase| phase.audience.admits(grade)).map(|phase| phase.opens_at);
+        Err(Rejection::PresaleOnly { opens_at })
+    }
 }
 
 /// A window in which seats are sold: `opens_at <= now < closes_at`.
@@ -37,6 +79,15 @@ pub enum Audience {
     Presale(Vec<Grade>),
     /// `general`: everyone.
     General,
+}
+
+impl Audience {
+    fn admits(&self, grade: Option<&Grade>) -> bool {
+        match self {
+            Self::General => true,
+            Self::Presale(members) => grade.is_some_and(|grade| members.contains(grade)),
+        }
+    }
 }
 
 /// A limit on everything that a buyer or a queue can grow.

@@ -1,1 +1,85 @@
-//! placeholder
+//! The state of one performance. It changes by [`crate::evolve`] alone.
+
+pub(crate) mod buyers;
+pub(crate) mod free_map;
+pub(crate) mod holds;
+mod key_index;
+pub(crate) mod orders;
+pub(crate) mod requests;
+pub(crate) mod seats;
+mod slab;
+pub(crate) mod waiting;
+pub(crate) mod waitlist;
+
+use std::sync::Arc;
+
+use buyers::Buyers;
+use holds::Holds;
+use orders::Orders;
+use requests::Requests;
+use seats::SeatTable;
+use waiting::Waitlists;
+
+pub use orders::RefundState;
+
+use crate::{Layout, Sequence, Settings};
+
+/// Everything that is known of one performance.
+///
+/// Two states are equal when their canonical forms are: see [`crate::Snapshot`].
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) sequence: Sequence,
+    pub(crate) seats: SeatTable,
+    pub(crate) holds: Holds,
+    pub(crate) buyers: Buyers,
+    pub(crate) orders: Orders,
+    pub(crate) waitlists: Waitlists,
+    pub(crate) requests: Requests,
+}
+
+impl State {
+    /// A performance on which nothing has happened yet: all seats are free.
+    ///
+    /// # Panics
+    /// If the layout or the settings are invalid: call [`Layout::check`] and [`Settings::check`] where they come in.
+    #[must_use]
+    pub fn new(layout: Arc<Layout>, settings: Arc<Settings>) -> Self {
+        Self::with_seed(layout, settings, 0)
+    }
+
+    /// Like [`State::new`], with the seed of its hash tables. A server draws it at random, so that clients cannot choose
+    /// names and request ids that collide. It never shows: states of different seeds are equal.
+    ///
+    /// # Panics
+    /// Like [`State::new`].
+    #[must_use]
+    pub fn with_seed(layout: Arc<Layout>, settings: Arc<Settings>, seed: u64) -> Self {
+        Self::with_history(layout, settings, seed, Sequence(0), 0)
+    }
+
+    /// All seats free, after a history that left `sequence` and accepted so many holds.
+    pub(crate) fn with_history(
+        layout: Arc<Layout>,
+        settings: Arc<Settings>,
+        seed: u64,
+        sequence: Sequence,
+        holds_accepted: u64,
+    ) -> Self {
+        let checked = layout.check().and_then(|()| settings.check(&layout));
+        assert_eq!(checked, Ok(()), "layouts and settings are checked where they come in");
+        Self {
+            sequence,
+            seats: SeatTable::new(&layout),
+            holds: Holds::new(seed, holds_accepted),
+            buyers: Buyers::new(seed),
+            orders: Orders::default(),
+            waitlists: Waitlists::new(layout.capacity()),
+            requests: Requests::new(seed),
+            layout,
+            settings,
+        }
+    }
+}

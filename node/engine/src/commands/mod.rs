@@ -1,7 +1,77 @@
 //! Commands: what can be asked of a performance. One file per command, with its tests beneath it.
 
-use crate::{Answer, BuyerId, CategoryIndex, Entry, Grade, HoldId, OrderId, RefundId, RequestStamp, SeatIndex};
-use crate::{Seats, ZoneIndex};
+mod begin_payment;
+mod begin_refund;
+mod block;
+mod complete_refund;
+mod confirm_payment;
+mod decline_payment;
+mod expire_hold;
+mod extend_hold;
+mod fail_refund;
+mod hold;
+mod hold_best_available;
+mod join_waitlist;
+mod leave_waitlist;
+mod release_hold;
+mod shape;
+mod unblock;
+
+use smallvec::SmallVec;
+
+use crate::{Answer, BuyerId, CategoryIndex, Entry, Event, Grade, HoldId, OrderId, RefundId, Rejection};
+use crate::{RequestStamp, SeatIndex, Seats, Sequence, State, Timestamp, ZoneIndex};
+
+/// What one decision changes, in order.
+pub(crate) type Events = SmallVec<[Event; 1]>;
+
+/// Finds out what `command` would change at `now`, and changes nothing.
+///
+/// The order of the checks is the same for every command: its shape, whether it was answered before (I8), the sale
+/// phase, what it names, and limits last.
+///
+/// # Errors
+/// Why the command is turned down. A rejection is not remembered: the same request may be tried again.
+pub fn decide(state: &State, now: Timestamp, command: &Command) -> Result<Decision, Rejection> {
+    shape::check(state, &command.action)?;
+    if let Some(stamp) = &command.request
+        && let Some(answer) = state.requests.answer_of(stamp)?
+    {
+        return Ok(Decision::Replay(answer.clone()));
+    }
+    let events = decide_events(state, now, &command.action)?;
+    let sequence = Sequence(state.sequence.0 + 1);
+    Ok(Decision::Commit(Entry { sequence, at: now, request: command.request, events }))
+}
+
+fn decide_events(state: &State, now: Timestamp, action: &Action) -> Result<Events, Rejection> {
+    match action {
+        Action::Hold { buyer, grade, seats } => hold::decide(state, now, buyer, grade.as_ref(), seats),
+        Action::HoldBestAvailable { buyer, grade, count, category, zone } => {
+            let wish = crate::best_available::Wish { count: *count, category: *category, zone: *zone };
+            hold_best_available::decide(state, now, buyer, grade.as_ref(), &wish)
+        }
+        Action::ExtendHold { buyer, hold } => extend_hold::decide(state, now, buyer, *hold),
+        Action::ReleaseHold { buyer, hold } => release_hold::decide(state, now, buyer, *hold),
+        Action::ExpireHold { hold } => expire_hold::decide(state, now, *hold),
+        Action::BeginPayment { buyer, hold, amount_minor, payment_key } => {
+            begin_payment::decide(state, now, buyer, *hold, *amount_minor, payment_key)
+        }
+        Action::ConfirmPayment { order } => confirm_payment::decide(state, *order),
+        Action::DeclinePayment { order, reason } => decline_payment::decide(state, now, *order, reason),
+        Action::BeginRefund { asked_by, order, seats } => {
+            begin_refund::decide(state, asked_by.as_ref(), *order, seats)
+        }
+        Action::CompleteRefund { refund } => complete_refund::decide(state, now, *refund),
+        Action::FailRefund { refund, reason } => fail_refund::decide(state, *refund, reason),
+        Action::JoinWaitlist { buyer, grade, seat } => {
+            join_waitlist::decide(state, now, buyer, grade.as_ref(), *seat)
+        }
+        Action::LeaveWaitlist { buyer, seat } => leave_waitlist::decide(state, buyer, *seat),
+        Action::Block { seats } => block::decide(state, seats),
+        Action::Unblock { seats } => unblock::decide(state, now, seats),
+    }
+}
 
 /// A wish, with the key that makes repeating it harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,70 @@
+//! Joining and leaving waitlists: a seat's queue and a buyer's tickets change together.
+
+use super::State;
+use super::buyers::{BuyerSlot, Wait};
+use super::waitlist::Waitlist;
+use crate::{BuyerId, SeatIndex};
+
+/// The waitlists of all seats. A seat without waiters pays one pointer.
+#[derive(Clone, Debug)]
+pub(crate) struct Waitlists {
+    by_seat: Box<[Option<Box<Waitlist>>]>,
+    waiters: u32,
+}
+
+impl Waitlists {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { by_seat: vec![None; capacity].into_boxed_slice(), waiters: 0 }
+    }
+
+    pub(crate) fn find(&self, seat: SeatIndex) -> Option<&Waitlist> {
+        self.by_seat.get(seat.as_usize())?.as_deref()
+    }
+
+    /// Waiters of all seats together.
+    pub(crate) fn waiters(&self) -> u32 {
+        self.waiters
+    }
+
+    /// The waitlists that have waiters, by seat.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SeatIndex, &Waitlist)> {
+        (0..)
+            .map(SeatIndex)
+            .zip(&self.by_seat)
+            .filter_map(|(seat, waitlist)| Some((seat, waitlist.as_deref()?)))
+    }
+}
+
+impl State {
+    /// Queues the buyer, and returns their place, counted from 1.
+    pub(crate) fn join_waitlist(&mut self, seat: SeatIndex, name: &BuyerId) -> u32 {
+        let slot = self.buyers.intern(name);
+        let waitlist = self.waitlists.by_seat[seat.as_usize()].get_or_insert_default();
+        let ticket = waitlist.push(slot);
+        self.waitlists.waiters += 1;
+        let buyer = self.buyers.get_mut(slot);
+        assert!(buyer.wait_of(seat).is_none(), "a buyer waits once for a seat");
+        buyer.waits.push(Wait { seat, ticket });
+        waitlist.len()
+    }
+
+    /// Takes the buyer out of the queue. Their record stays, even if nothing else refers to it.
+    pub(crate) fn leave_waitlist(&mut self, seat: SeatIndex, slot: BuyerSlot) {
+        let waits = &mut self.buyers.get_mut(slot).waits;
+        let place = waits.iter().position(|wait| wait.seat == seat).expect("who leaves a waitlist is in it");
+        let Wait { ticket, .. } = waits.swap_remove(place);
+        let home = &mut self.waitlists.by_seat[seat.as_usize()];
+        let waitlist = home.as_deref_mut().expect("a seat with waiters has a waitlist");
+        waitlist.remove(ticket);
+        self.waitlists.waiters -= 1;
+        if waitlist.len() == 0 {
+            *home = None;
+        } else if waitlist.needs_compaction() {
+            let buyers = &mut self.buyers;
+            waitlist.compact(|waiter, ticket| {
+                let wait = buyers.get_mut(waiter).waits.iter_mut().find(|wait| wait.seat == seat);
+                wait.expect("a live ticket is its buyer's").ticket = ticket;
+            });
+        }
+    }
+}
