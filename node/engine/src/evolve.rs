@@ -8,7 +8,7 @@ use crate::state::orders::{Order, Refund};
 use crate::state::requests::Answered;
 use crate::state::seats::Claim;
 use crate::{Answer, BuyerId, Entry, Event, HoldId, OrderId, OrderStateName, RefundId, RefundState};
-use crate::{SeatIndex, Seats, Sequence, State, Timestamp};
+use crate::{SeatIndex, Seats, State, Timestamp};
 
 /// Applies one entry of the journal, and returns the answer of the request that caused it.
 ///
@@ -161,6 +161,7 @@ impl Application<'_> {
             began_at: self.at,
             paid_at: None,
             last_sequence: self.state.sequence,
+            changed_at: self.at,
         });
         assert_eq!(pushed, id, "orders are numbered in the order in which payments began, without gaps");
         Answer::PaymentBegun { order: id, amount_minor }
@@ -172,6 +173,7 @@ impl Application<'_> {
         let order = self.state.orders.settle(id, OrderStateName::Paid);
         order.paid_at = Some(at);
         order.last_sequence = sequence;
+        order.changed_at = at;
         order.seats_left = order.seats.clone();
         let (hold_id, seats) = (order.hold, order.seats.clone());
         let slot = self.hold_slot(hold_id);
@@ -182,10 +184,11 @@ impl Application<'_> {
 
     /// PAYING → HELD, and on to FREE when no time was left.
     fn payment_declined(&mut self, id: OrderId, reason: &str, freed: bool) -> Answer {
-        let sequence = self.state.sequence;
+        let (at, sequence) = (self.at, self.state.sequence);
         let order = self.state.orders.settle(id, OrderStateName::Declined);
         order.decline_reason = Some(reason.into());
         order.last_sequence = sequence;
+        order.changed_at = at;
         let hold_id = order.hold;
         let slot = self.hold_slot(hold_id);
         let hold = self.state.holds.get_mut(slot);
@@ -223,9 +226,10 @@ impl Application<'_> {
 
     /// The order, noted as changed by this entry.
     fn touch(&mut self, id: OrderId) -> &mut Order {
-        let sequence: Sequence = self.state.sequence;
+        let (at, sequence) = (self.at, self.state.sequence);
         let order = self.state.orders.get_mut(id);
         order.last_sequence = sequence;
+        order.changed_at = at;
         order
     }
 

@@ -71,6 +71,7 @@ struct SnapshotOrder {
     began_at: Timestamp,
     paid_at: Option<Timestamp>,
     last_sequence: Sequence,
+    changed_at: Timestamp,
 }
 
 /// A snapshot that no state can have made for this layout and these settings: what is wrong with it.
@@ -209,6 +210,7 @@ impl Restoration {
                 began_at: order.began_at,
                 paid_at: order.paid_at,
                 last_sequence: order.last_sequence,
+                changed_at: order.changed_at,
             });
             self.claim(&seats_left, Claim::Sold(id.into()))?;
         }
@@ -297,5 +299,6 @@ fn snapshot_order(order: &Order, buyer: BuyerNumber) -> SnapshotOrder {
         began_at: order.began_at,
         paid_at: order.paid_at,
         last_sequence: order.last_sequence,
+        changed_at: order.changed_at,
     }
 }

@@ -96,6 +96,8 @@ pub struct OrderView<'s> {
     pub paid_at: Option<Timestamp>,
     /// The last entry that changed it.
     pub last_sequence: Sequence,
+    /// When that was.
+    pub changed_at: Timestamp,
 }
 
 /// A refund.
@@ -271,6 +273,7 @@ impl State {
             began_at: order.began_at,
             paid_at: order.paid_at,
             last_sequence: order.last_sequence,
+            changed_at: order.changed_at,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Order {
     pub(crate) began_at: Timestamp,
     pub(crate) paid_at: Option<Timestamp>,
     pub(crate) last_sequence: Sequence,
+    pub(crate) changed_at: Timestamp,
 }
 
 /// Money on its way back.
