@@ -1,1 +1,45 @@
-//! x
+//! The stores of earlybird: PostgreSQL for a cluster, an SQLite file for one machine, behind one trait.
+//!
+//! ```text
+//! node ──► Store ──┬─► PostgresStore ──► lanes (writes), readers
+//!                  └─► SqliteStore ────► one connection, the file locked for this process
+//! ```
+//!
+//! A store keeps a journal per performance, rows that other systems query beside it, snapshots, the catalog, and who
+//! owns which bucket. Bodies are opaque bytes: it knows neither the engine nor gRPC.
+//!
+//! **Architecture invariant:** every append is fenced where it is written. No write of a node that lost a bucket is
+//! committed after the bucket's new owner has its epoch (I9).
+//!
+//! **Architecture invariant:** an append is all or nothing, and an error that is not [`AppendError::Unknown`] says
+//! that nothing was written.
+//!
+//! **Architecture invariant:** a journal has no gap and no second entry of one sequence. The first entry of a batch
+//! needs its predecessor; the primary key refuses a second.
+
+mod batch;
+mod catalog;
+mod error;
+mod ids;
+mod open;
+mod options;
+mod plan;
+mod plan_seats;
+mod queries;
+mod rows;
+mod sqlite;
+mod store;
+mod wait;
+
+pub use batch::{
+    AppendBatch, JournalRecord, JournalRow, OrderCursor, OrderFilter, OrderRow, SeatGuardChange, SnapshotRow,
+};
+pub use catalog::{
+    CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
+};
+pub use error::{AppendError, Cause, OpenError, StoreError};
+pub use ids::{Bucket, BuyerId, Epoch, NodeId, OrderId, PerformanceId, Seat, Sequence, UnixMillis, VenueId};
+pub use open::{open, open_with};
+pub use options::StoreOptions;
+pub use sqlite::SqliteStore;
+pub use store::{PAGE_ROWS_MAX, Store};

@@ -1,0 +1,5 @@
+SELECT venue_id, request_id, fingerprint, display_name, body, created_at_ms
+FROM venue
+WHERE venue_id > $1
+ORDER BY venue_id
+LIMIT $2

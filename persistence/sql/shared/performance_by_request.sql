@@ -1,0 +1,3 @@
+SELECT performance_id, bucket, venue_id, request_id, fingerprint, body, created_at_ms
+FROM performance
+WHERE request_id = $1

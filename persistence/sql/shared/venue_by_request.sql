@@ -1,0 +1,3 @@
+SELECT venue_id, request_id, fingerprint, display_name, body, created_at_ms
+FROM venue
+WHERE request_id = $1

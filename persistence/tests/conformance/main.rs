@@ -1,0 +1,92 @@
+//! One suite for every store: each test below runs on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod append;
+mod catalog;
+mod fence;
+mod orders;
+mod seats;
+mod snapshots;
+mod support;
+
+/// Instantiates every test for one store; `$fixture` makes a fresh one of it, or says why it is skipped.
+macro_rules! suite {
+    ($store:ident: $($module:ident::{$($test:ident),* $(,)?}),* $(,)?) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                if let Some(fixture) = crate::support::Fixture::$store().await {
+                    crate::$module::$test(&fixture).await;
+                    fixture.store.close().await;
+                }
+            }
+        )*)*
+    };
+}
+
+macro_rules! conformance {
+    ($($tests:tt)*) => {
+        mod sqlite {
+            suite!(sqlite: $($tests)*);
+        }
+    };
+}
+
+conformance! {
+    append::{
+        entries_come_back_in_order,
+        an_empty_batch_is_nothing,
+        a_gap_is_a_conflict,
+        a_duplicate_is_a_conflict,
+        one_bad_run_spoils_the_batch,
+        odd_batch_sizes_keep_every_row,
+        heads_are_in_the_order_asked_for,
+        a_long_journal_is_read_in_pages,
+        appenders_of_different_performances_run_side_by_side,
+        of_two_appends_of_one_sequence_one_wins,
+        a_body_may_hold_any_bytes,
+        a_broken_batch_is_invalid,
+    },
+    catalog::{
+        a_venue_is_created_once,
+        a_performance_is_created_once,
+        a_performance_needs_its_venue,
+        venues_are_listed_by_id,
+        performances_are_listed_by_id,
+        racing_creations_create_once,
+        the_clock_is_of_this_time,
+    },
+    fence::{
+        a_claim_grows_the_epoch,
+        nobody_writes_without_a_claim,
+        one_stale_bucket_of_many_spoils_the_batch,
+        a_stale_epoch_writes_no_order_and_no_seat,
+        a_future_epoch_is_fenced_too,
+        takeovers_and_appends_never_both_win,
+        claims_of_the_same_buckets_do_not_deadlock,
+    },
+    orders::{
+        an_order_comes_back_as_sent,
+        the_last_state_in_a_batch_counts,
+        a_later_batch_updates_an_order,
+        orders_are_listed_newest_first_in_pages,
+        orders_need_an_entry_of_their_performance,
+    },
+    seats::{
+        a_taken_seat_is_refused_to_another_order,
+        a_freed_seat_may_be_taken,
+        free_then_take_in_one_batch,
+        take_then_free_in_one_batch,
+        taking_again_changes_nothing,
+        freeing_what_another_has_changes_nothing,
+        a_late_free_does_not_excuse_a_take,
+        many_seats_at_once,
+    },
+    snapshots::{
+        the_newest_snapshot_is_the_latest,
+        a_snapshot_may_be_repeated,
+        an_older_snapshot_is_not_kept,
+        a_stale_epoch_keeps_no_snapshot,
+    },
+}
