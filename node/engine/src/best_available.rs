@@ -17,7 +17,7 @@
 use smallvec::SmallVec;
 
 use crate::state::free_map::{Block, FreeMap, Run};
-use crate::{CategoryIndex, Layout, Seats, State, ZoneIndex};
+use crate::{CategoryIndex, Layout, RowIndex, Seats, State, ZoneIndex};
 
 /// What a buyer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,12 @@ struct Span {
 struct Place {
     orphans: u8,
     score: u64,
-    /// Position in [`FreeMap::blocks`].
-    block: usize,
+    row: RowIndex,
+    block_of_row: u32,
     start: u32,
     count: u32,
+    /// Position in [`FreeMap::blocks`].
+    block: usize,
 }
 
 impl Search<'_> {
@@ -87,9 +89,9 @@ impl Search<'_> {
         let count = self.wish.count;
         let mut best: Option<Place> = None;
         for (index, block) in self.map.blocks().iter().enumerate() {
-            // No seat of this block or of a later one scores better than this, and equal scores go to the earlier.
+            // No seat of this block or of a later one scores better than this.
             let score_min = block.seat_score_min * u64::from(count);
-            if best.is_some_and(|best| best.orphans == 0 && score_min >= best.score) {
+            if best.is_some_and(|best| best.orphans == 0 && score_min > best.score) {
                 break;
             }
             if !self.may_have(block, count) {
@@ -190,7 +192,8 @@ impl Search<'_> {
             }
             let orphans =
                 u8::from(start - span.run.start == 1) + u8::from(span.run.end - (start + count) == 1);
-            let place = Place { orphans, score, block: index, start, count };
+            let (row, block_of_row) = (block.row, block.block_of_row);
+            let place = Place { orphans, score, row, block_of_row, start, count, block: index };
             best = best.into_iter().chain([place]).min();
         }
         best

@@ -156,6 +156,7 @@ impl State {
         restoration.add_orders(snapshot.orders)?;
         restoration.add_holds(snapshot.holds)?;
         restoration.add_waitlists(&snapshot.waitlists)?;
+        ensure(snapshot.blocked.is_sorted_by(|a, b| a < b), "blocked seats are not in order")?;
         for seat in snapshot.blocked {
             restoration.claim(&[seat], Claim::Blocked)?;
         }
