@@ -15,6 +15,8 @@ pub struct PerformanceSpec {
     pub display_name: Box<str>,
     /// When the curtain rises, if that is known.
     pub start_time: Option<Timestamp>,
+    /// Names of the venue's categories, in the order of the prices, so that showing a price needs no layout.
+    pub categories: Vec<Box<str>>,
     /// Phases, limits and prices.
     pub settings: Settings,
     /// Whether holds are acknowledged from memory.
