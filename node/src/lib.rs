@@ -1,3 +1,11 @@
 //! The server of earlybird: gRPC ingress, shard actors, the write-behind lane, timers, payments, config and metrics.
 
 pub mod catalog;
+pub mod clock;
+pub mod directory;
+mod lane;
+pub mod node;
+pub mod payments;
+pub mod reply;
+pub mod shard;
+mod snapshots;

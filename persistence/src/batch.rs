@@ -106,6 +106,16 @@ pub struct AppendBatch {
     pub seat_changes: Vec<SeatGuardChange>,
 }
 
+impl SeatGuardChange {
+    /// The seat's performance.
+    #[must_use]
+    pub fn performance(&self) -> &PerformanceId {
+        match self {
+            Self::Take { performance, .. } | Self::Free { performance, .. } => performance,
+        }
+    }
+}
+
 impl AppendBatch {
     /// The most entries of a batch.
     pub const ENTRIES_MAX: usize = 8_192;

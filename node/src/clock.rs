@@ -1,0 +1,71 @@
+//! The node's clock: the store's clock at start plus monotonic time.
+//!
+//! Deadlines are absolute and persisted, so every node must count from the same clock; the clock of the machine may be
+//! minutes off, or jump. The store's clock is read at start and again from time to time; a difference is taken up
+//! slowly, and time never goes backwards.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use earlybird_engine::Timestamp;
+use earlybird_persistence::{Store, StoreError};
+
+/// How often the store's clock is read.
+pub const RESYNCHRONISE_EVERY: Duration = Duration::from_secs(10);
+/// How much of a difference is taken up at each reading: half a percent of the interval, as NTP's slewing does.
+const SLEW_MS_MAX: i64 = 50;
+
+/// Time in milliseconds since the Unix epoch.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    /// The store's time when `started` was read, slewed since.
+    base_ms: AtomicI64,
+    /// The latest time that was ever shown.
+    floor_ms: AtomicU64,
+}
+
+impl Clock {
+    /// Reads the store's clock and counts from there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(store: &dyn Store) -> Result<Self, StoreError> {
+        let before = Instant::now();
+        let store_ms = store.now().await?.0;
+        let half_trip = before.elapsed() / 2;
+        let base_ms = i64::try_from(store_ms).unwrap_or(i64::MAX) + millis(half_trip);
+        Ok(Self { started: Instant::now(), base_ms: AtomicI64::new(base_ms), floor_ms: AtomicU64::new(0) })
+    }
+
+    /// Now. Never less than any time shown before.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let ms = self.base_ms.load(Ordering::Relaxed) + millis(self.started.elapsed());
+        let ms = u64::try_from(ms).unwrap_or(0);
+        Timestamp(self.floor_ms.fetch_max(ms, Ordering::Relaxed).max(ms))
+    }
+
+    /// Makes sure that time goes on after `at`: what a journal holds was decided in the past.
+    pub fn not_before(&self, at: Timestamp) {
+        self.floor_ms.fetch_max(at.0, Ordering::Relaxed);
+    }
+
+    /// Reads the store's clock again and takes up a little of the difference. Returns the difference in milliseconds,
+    /// positive when the store is ahead.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn resynchronise(&self, store: &dyn Store) -> Result<i64, StoreError> {
+        let before = Instant::now();
+        let store_ms = i64::try_from(store.now().await?.0).unwrap_or(i64::MAX) + millis(before.elapsed() / 2);
+        let own_ms = self.base_ms.load(Ordering::Relaxed) + millis(self.started.elapsed());
+        let offset_ms = store_ms - own_ms;
+        self.base_ms.fetch_add(offset_ms.clamp(-SLEW_MS_MAX, SLEW_MS_MAX), Ordering::Relaxed);
+        Ok(offset_ms)
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,303 @@
+//! The active performances of this node: activation on demand, rest when idle, restart after a failure.
+//!
+//! ```text
+//!  absent ──shard()──► activating ──recovered──► active ──idle──► closed ──shard()──► activating …
+//!                          │ not found, store down      └─panic, void──► closed ──at once──► activating
+//!                          └──► absent, callers are told
+//! ```
+//!
+//! Invariants: at most one activation of a performance at a time; a new one waits until the lane has settled whatever the
+//! one before has pushed, so it reads all of it.
+
+pub(crate) mod recovery;
+mod supervisor;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use earlybird_engine::{Millis, Timestamp};
+use earlybird_persistence::{Bucket, Epoch, PerformanceId, Store};
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+use ractor::{Actor, ActorId, ActorRef};
+use tokio::sync::watch;
+
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::lane::Lane;
+use crate::payments::Payments;
+use crate::reply::Unavailable;
+use crate::shard::{Shard, ShardActor, ShardActorArguments, ShardMessage};
+use recovery::RecoveryError;
+use supervisor::{BucketSupervisor, SupervisorMessage};
+
+/// Why a performance cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivateError {
+    /// There is no such performance.
+    NotFound,
+    /// Not now.
+    Unavailable(Unavailable),
+    /// The store has something that cannot be understood.
+    Corrupt(String),
+}
+
+type Activation = Result<Arc<Shard>, ActivateError>;
+
+enum Slot {
+    Active(Arc<Shard>),
+    Activating(watch::Receiver<Option<Activation>>),
+}
+
+/// What the directory needs of the node.
+pub(crate) struct DirectoryParts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) payments: Arc<Payments>,
+    pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) epochs: HashMap<Bucket, Epoch>,
+    pub(crate) inbox_capacity: usize,
+    pub(crate) passivate_after: Millis,
+}
+
+/// The directory.
+pub struct Directory {
+    parts: DirectoryParts,
+    slots: RwLock<HashMap<PerformanceId, Slot>>,
+    supervisors: Mutex<HashMap<Bucket, ActorRef<SupervisorMessage>>>,
+    /// Epochs of the buckets that this node owns.
+    epochs: RwLock<HashMap<Bucket, Epoch>>,
+    draining: AtomicBool,
+    itself: Weak<Self>,
+}
+
+impl Directory {
+    pub(crate) fn new(mut parts: DirectoryParts) -> Arc<Self> {
+        let epochs = std::mem::take(&mut parts.epochs);
+        Arc::new_cyclic(|itself| Self {
+            parts,
+            slots: RwLock::default(),
+            supervisors: Mutex::default(),
+            epochs: RwLock::new(epochs),
+            draining: AtomicBool::new(false),
+            itself: Weak::clone(itself),
+        })
+    }
+
+    /// The active shard of a performance, if it has one: the fast way.
+    #[must_use]
+    pub fn active(&self, id: &str) -> Option<Arc<Shard>> {
+        // Borrowing a `str` for the look-up keeps the hot path free of allocation.
+        match self.slots.read().get(id)? {
+            Slot::Active(shard) if shard.is_open() => Some(Arc::clone(shard)),
+            _ => None,
+        }
+    }
+
+    /// The shard of a performance, activated if need be.
+    ///
+    /// # Errors
+    /// When there is no such performance, or it cannot be loaded now.
+    pub async fn shard(&self, id: &PerformanceId) -> Result<Arc<Shard>, ActivateError> {
+        if let Some(shard) = self.active(id.as_str()) {
+            return Ok(shard);
+        }
+        let mut outcome = self.activation(id)?;
+        // The sender lives in the activating task; if that panicked, trying again is right.
+        let outcome = outcome.wait_for(Option::is_some).await;
+        match outcome.as_deref() {
+            Ok(Some(activation)) => activation.clone(),
+            _ => Err(ActivateError::Unavailable(Unavailable::ShardRestarted)),
+        }
+    }
+
+    /// Joins the activation under way, or starts one. It runs in a task of its own, so callers may go away.
+    fn activation(&self, id: &PerformanceId) -> Result<watch::Receiver<Option<Activation>>, ActivateError> {
+        let mut slots = self.slots.write();
+        match slots.get(id) {
+            Some(Slot::Activating(outcome)) if outcome.has_changed().is_ok() => return Ok(outcome.clone()),
+            Some(Slot::Active(shard)) if shard.is_open() => {
+                return Ok(watch::channel(Some(Ok(Arc::clone(shard)))).1);
+            }
+            _ => {}
+        }
+        let Some(directory) = self.itself.upgrade().filter(|_| !self.is_draining()) else {
+            return Err(ActivateError::Unavailable(Unavailable::Draining));
+        };
+        let (sender, outcome) = watch::channel(None);
+        slots.insert(id.clone(), Slot::Activating(outcome.clone()));
+        let id = id.clone();
+        tokio::spawn(async move {
+            let activation = directory.activate(&id).await;
+            let mut slots = directory.slots.write();
+            match &activation {
+                Ok(shard) => drop(slots.insert(id, Slot::Active(Arc::clone(shard)))),
+                Err(error) => {
+                    if *error != ActivateError::NotFound {
+                        tracing::warn!(performance = %id, ?error, "cannot load a performance");
+                    }
+                    slots.remove(&id);
+                }
+            }
+            drop(slots);
+            sender.send_replace(Some(activation));
+        });
+        Ok(outcome)
+    }
+
+    async fn activate(&self, id: &PerformanceId) -> Activation {
+        let started = std::time::Instant::now();
+        let info = match self.parts.catalog.performance(id).await {
+            Ok(Some(info)) => info,
+            Ok(None) => return Err(ActivateError::NotFound),
+            Err(error) => {
+                tracing::debug!(%error, "cannot read a performance");
+                return Err(ActivateError::Unavailable(Unavailable::Store));
+            }
+        };
+        let Some(epoch) = self.epochs.read().get(&info.bucket).copied() else {
+            return Err(ActivateError::Unavailable(Unavailable::NotOwner));
+        };
+        let lane = self.lane(info.bucket);
+        lane.barrier().await;
+        let state = recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
+            RecoveryError::Store(error) => {
+                tracing::debug!(%error, "cannot read a journal");
+                ActivateError::Unavailable(Unavailable::Store)
+            }
+            RecoveryError::Corrupt(what) => ActivateError::Corrupt(what),
+        })?;
+        let entries = state.sequence();
+        let hold_ack_memory = info.hold_ack_memory;
+        let now = self.parts.clock.now();
+        let shard = Arc::new(Shard::new(info, epoch, state, self.parts.inbox_capacity, now));
+        let arguments = ShardActorArguments {
+            shard: Arc::clone(&shard),
+            clock: Arc::clone(&self.parts.clock),
+            lane: Arc::clone(lane),
+            hold_ack_memory,
+        };
+        let unavailable = |error: ractor::SpawnErr| {
+            tracing::error!(%error, "cannot start an actor");
+            ActivateError::Unavailable(Unavailable::ShardRestarted)
+        };
+        let supervisor = self.supervisor(shard.performance().bucket).await.map_err(unavailable)?;
+        let (actor, _) = Actor::spawn_linked(None, ShardActor, arguments, supervisor.get_cell())
+            .await
+            .map_err(unavailable)?;
+        shard.set_actor(actor);
+        self.parts.payments.resume(&shard);
+        metrics::histogram!("earlybird_activation_seconds").record(started.elapsed());
+        tracing::info!(performance = %id, %entries, took_ms = started.elapsed().as_millis(), "performance active");
+        Ok(shard)
+    }
+
+    fn lane(&self, bucket: Bucket) -> &Arc<Lane> {
+        let lanes = &self.parts.lanes;
+        &lanes[usize::from(bucket.number()) % lanes.len()]
+    }
+
+    async fn supervisor(&self, bucket: Bucket) -> Result<ActorRef<SupervisorMessage>, ractor::SpawnErr> {
+        if let Some(supervisor) = self.supervisors.lock().get(&bucket) {
+            return Ok(supervisor.clone());
+        }
+        let (supervisor, _) = Actor::spawn(None, BucketSupervisor, Weak::clone(&self.itself)).await?;
+        // Two performances of a bucket may be first at once; either supervisor will do.
+        Ok(self.supervisors.lock().entry(bucket).or_insert(supervisor).clone())
+    }
+
+    /// A shard's actor failed: answers whoever waits for it, and loads the performance again at once, since holds must
+    /// lapse also when nobody asks.
+    fn failed(&self, actor: ActorId) {
+        let shard = self
+            .active_shards()
+            .into_iter()
+            .find(|shard| shard.actor().is_some_and(|reference| reference.get_id() == actor));
+        if let Some(shard) = shard {
+            metrics::counter!("earlybird_shard_restarts_total").increment(1);
+            shard.close(Unavailable::ShardRestarted);
+            self.reactivate(&shard);
+        }
+    }
+
+    /// Loads a performance again whose shard was closed.
+    pub(crate) fn reactivate(&self, shard: &Arc<Shard>) {
+        let id = shard.performance().id.clone();
+        if let Err(error) = self.activation(&id) {
+            tracing::debug!(performance = %id, ?error, "not loading a performance again");
+        }
+    }
+
+    /// This node no longer owns these buckets.
+    pub(crate) fn buckets_lost(&self, buckets: &[Bucket]) {
+        self.epochs.write().retain(|bucket, _| !buckets.contains(bucket));
+        for shard in self.active_shards() {
+            if buckets.contains(&shard.performance().bucket) {
+                shard.condemn(Unavailable::NotOwner);
+            }
+        }
+    }
+
+    /// Number of buckets that this node owns.
+    #[must_use]
+    pub fn buckets_owned(&self) -> usize {
+        self.epochs.read().len()
+    }
+
+    /// All active shards.
+    #[must_use]
+    pub fn active_shards(&self) -> Vec<Arc<Shard>> {
+        let slots = self.slots.read();
+        let active =
+            |slot: &Slot| if let Slot::Active(shard) = slot { Some(Arc::clone(shard)) } else { None };
+        slots.values().filter_map(active).collect()
+    }
+
+    /// Lets every shard that has something due look at its timers.
+    pub(crate) fn tick(&self, now: Timestamp) {
+        for slot in self.slots.read().values() {
+            if let Slot::Active(shard) = slot {
+                shard.tick(now);
+            }
+        }
+    }
+
+    /// Puts idle shards to rest and forgets those that went.
+    pub(crate) fn passivate_idle(&self, now: Timestamp) {
+        let since = Timestamp(now.0.saturating_sub(self.parts.passivate_after.0));
+        self.slots.write().retain(|_, slot| !matches!(slot, Slot::Active(shard) if !shard.is_open()));
+        for shard in self.active_shards() {
+            if shard.is_idle(since) {
+                shard.cast(ShardMessage::Passivate);
+            }
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Admits nothing new, and returns once all that was decided is durable and answered. What payments still owe is
+    /// admitted to the end; the caller bounds the wait.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        let shards = self.active_shards();
+        for shard in &shards {
+            shard.refuse(Unavailable::Draining);
+        }
+        loop {
+            let waiting: usize = shards.iter().map(|shard| shard.backlog()).sum();
+            for lane in &self.parts.lanes {
+                lane.barrier().await;
+            }
+            if waiting == 0 && self.parts.payments.under_way() == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        for shard in &shards {
+            shard.close(Unavailable::Draining);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A node: everything wired together, without gRPC.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::Context;
+use earlybird_engine::Millis;
+use earlybird_persistence::{Bucket, NodeId, Store};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::catalog::Catalog;
+use crate::clock::{Clock, RESYNCHRONISE_EVERY};
+use crate::directory::{Directory, DirectoryParts};
+use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
+use crate::payments::{InProcessGateway, Payments, PaymentsOptions};
+use crate::shard::Shard;
+use crate::snapshots;
+
+/// How often idle performances are looked for.
+const PASSIVATE_EVERY: Duration = Duration::from_secs(1);
+/// How often gauges are set.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+/// Bounds and intervals of a node. All are limits that an operator may set; see the configuration.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Name of the node, unique in its cluster.
+    pub node_id: NodeId,
+    /// Write-behind lanes. With SQLite, one.
+    pub lanes: usize,
+    /// Entries of one group commit.
+    pub flush_entries_max: usize,
+    /// Entries of a lane that wait to be durable; when full, mutations are refused.
+    pub outbox_entries_max: usize,
+    /// How long a reply waits for its entry to be durable.
+    pub ack_timeout: Duration,
+    /// Commands that wait in each of the two queues of a shard.
+    pub inbox_capacity: usize,
+    /// How often timers are looked at.
+    pub tick: Duration,
+    /// A performance without commands for so long goes to rest.
+    pub passivate_after: Duration,
+    /// Entries after which a new snapshot is made.
+    pub snapshot_every_entries: u64,
+    /// Payments.
+    pub payments: PaymentsOptions,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            node_id: NodeId::from("node-1"),
+            lanes: 1,
+            flush_entries_max: 1_024,
+            outbox_entries_max: 131_072,
+            ack_timeout: Duration::from_secs(5),
+            inbox_capacity: 65_536,
+            tick: Duration::from_millis(50),
+            passivate_after: Duration::from_secs(300),
+            snapshot_every_entries: 20_000,
+            payments: PaymentsOptions::default(),
+        }
+    }
+}
+
+/// A running node.
+pub struct Node {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<Clock>,
+    /// The active performances.
+    pub directory: Arc<Directory>,
+    /// Payments under way.
+    pub payments: Arc<Payments>,
+    /// Venues and performances.
+    pub catalog: Arc<Catalog>,
+    lanes: Vec<Arc<Lane>>,
+    /// Ends with the node.
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Node {
+    /// Claims all buckets in the store and starts to serve them.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(options: NodeOptions, store: Arc<dyn Store>) -> anyhow::Result<Arc<Self>> {
+        let clock = Arc::new(Clock::start(&*store).await.context("cannot read the store's clock")?);
+        let buckets: Vec<Bucket> = Bucket::all().collect();
+        let epochs =
+            store.claim_buckets(&options.node_id, &buckets).await.context("cannot claim the buckets")?;
+        let gateway = Arc::new(InProcessGateway::new(options.payments.in_process_latency));
+        let payments = Payments::new(gateway, options.payments);
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store)));
+        let limits = LaneLimits {
+            flush_entries_max: options.flush_entries_max,
+            outbox_entries_max: options.outbox_entries_max,
+            ack_timeout: options.ack_timeout,
+        };
+        let lanes: Vec<Arc<Lane>> = (0..options.lanes.max(1)).map(|_| Arc::new(Lane::new(limits))).collect();
+        let directory = Directory::new(DirectoryParts {
+            store: Arc::clone(&store),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            payments: Arc::clone(&payments),
+            lanes: lanes.clone(),
+            epochs: epochs.into_iter().collect(),
+            inbox_capacity: options.inbox_capacity,
+            passivate_after: Millis(u64::try_from(options.passivate_after.as_millis()).unwrap_or(u64::MAX)),
+        });
+        payments.wire(&directory);
+        let tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes);
+        Ok(Arc::new(Self { store, clock, directory, payments, catalog, lanes, _tasks: tasks }))
+    }
+
+    /// Whether a lane waits for the store.
+    #[must_use]
+    pub fn is_store_failing(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_failing())
+    }
+
+    /// Admits nothing new, makes durable and answers what was decided, and closes the store.
+    pub async fn drain(&self) {
+        self.directory.drain().await;
+        self.store.close().await;
+    }
+}
+
+fn spawn_tasks(
+    options: &NodeOptions,
+    store: &Arc<dyn Store>,
+    clock: &Arc<Clock>,
+    directory: &Arc<Directory>,
+    lanes: &[Arc<Lane>],
+) -> Vec<AbortOnDropHandle<()>> {
+    let (snapshot_asker, snapshots_asked) = mpsc::channel(snapshots::WAITING_MAX);
+    let hooks = Arc::new(Hooks { directory: Arc::downgrade(directory), snapshot_asker });
+    let mut tasks = Vec::new();
+    let mut spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(task)));
+    };
+    for lane in lanes {
+        let committer = Committer {
+            lane: Arc::clone(lane),
+            store: Arc::clone(store),
+            hooks: Arc::clone(&hooks) as Arc<dyn CommitterHooks>,
+            snapshot_every_entries: options.snapshot_every_entries,
+        };
+        spawn(Box::pin(committer.run()));
+    }
+    spawn(Box::pin(snapshots::run(Arc::clone(store), Arc::clone(clock), snapshots_asked)));
+    spawn(Box::pin(every(options.tick, {
+        let (clock, directory) = (Arc::clone(clock), Arc::clone(directory));
+        move || directory.tick(clock.now())
+    })));
+    spawn(Box::pin(every(PASSIVATE_EVERY, {
+        let (clock, directory) = (Arc::clone(clock), Arc::clone(directory));
+        move || directory.passivate_idle(clock.now())
+    })));
+    spawn(Box::pin(every(MEASURE_EVERY, {
+        let (directory, lanes) = (Arc::clone(directory), lanes.to_vec());
+        move || measure(&directory, &lanes)
+    })));
+    spawn(Box::pin(resynchronise(Arc::clone(clock), Arc::clone(store))));
+    tasks
+}
+
+async fn every(period: Duration, mut work: impl FnMut()) {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        work();
+    }
+}
+
+async fn resynchronise(clock: Arc<Clock>, store: Arc<dyn Store>) {
+    loop {
+        tokio::time::sleep(RESYNCHRONISE_EVERY).await;
+        match clock.resynchronise(&*store).await {
+            Ok(offset_ms) => metrics::gauge!("earlybird_clock_offset_seconds").set(offset_ms as f64 / 1e3),
+            Err(error) => tracing::debug!(%error, "cannot read the store's clock"),
+        }
+    }
+}
+
+/// Sets the gauges that are sums over the node.
+fn measure(directory: &Directory, lanes: &[Arc<Lane>]) {
+    let shards = directory.active_shards();
+    metrics::gauge!("earlybird_performances_active").set(shards.len() as f64);
+    metrics::gauge!("earlybird_inbox_depth")
+        .set(shards.iter().map(|shard| shard.backlog()).sum::<usize>() as f64);
+    metrics::gauge!("earlybird_outbox_depth")
+        .set(lanes.iter().map(|lane| lane.depth()).sum::<usize>() as f64);
+    metrics::gauge!("earlybird_buckets_owned").set(directory.buckets_owned() as f64);
+    let failing = lanes.iter().filter(|lane| lane.is_failing()).count();
+    metrics::gauge!("earlybird_lanes_failing").set(failing as f64);
+    let mut sums = [0_u64; 6];
+    for shard in &shards {
+        let counts = shard.read(|state| state.counts());
+        let counts = [counts.free, counts.held, counts.paying, counts.sold, counts.blocked, counts.waiters];
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += u64::from(count));
+    }
+    for (state, sum) in ["free", "held", "paying", "sold", "blocked"].into_iter().zip(sums) {
+        metrics::gauge!("earlybird_seats", "state" => state).set(sum as f64);
+    }
+    metrics::gauge!("earlybird_waiters").set(sums[5] as f64);
+}
+
+/// What the committers tell the directory and the snapshots.
+struct Hooks {
+    directory: Weak<Directory>,
+    snapshot_asker: mpsc::Sender<Weak<Shard>>,
+}
+
+impl CommitterHooks for Hooks {
+    fn buckets_lost(&self, buckets: &[Bucket]) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.buckets_lost(buckets);
+        }
+    }
+
+    fn shard_void(&self, shard: &Arc<Shard>) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.reactivate(shard);
+        }
+    }
+
+    fn snapshot_due(&self, shard: &Arc<Shard>) {
+        // When too many wait, the shard asks again after its next entries.
+        drop(self.snapshot_asker.try_send(Arc::downgrade(shard)));
+    }
+}

@@ -1,0 +1,196 @@
+//! One payment, one refund: from the provider's word to the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use earlybird_engine::{Action, Command, OrderId, OrderStateName, RefundId, RefundState};
+use earlybird_persistence::PerformanceId;
+
+use super::{Cancellation, Charge, GatewayError, Payments, ProviderRecord, RefundSettled, Settled};
+use crate::reply::Failure;
+use crate::shard::Shard;
+
+/// Longest pause between two questions to the provider or to a shard.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+
+/// A definite word of the provider.
+enum Word {
+    Done,
+    No(String),
+}
+
+impl Payments {
+    pub(super) async fn run_payment(&self, performance: &PerformanceId, order: OrderId) {
+        let Some(charge) =
+            self.on_shard(performance, |shard| shard.read(|state| charge(performance, state, order))).await
+        else {
+            return;
+        };
+        // An order that was found PAYING may have been captured by an earlier run of the node: `confirm` may be repeated.
+        let word = self.confirm_until_definite(&charge).await;
+        let action = match word {
+            Word::Done => Action::ConfirmPayment { order },
+            Word::No(reason) => Action::DeclinePayment { order, reason: reason.into() },
+        };
+        self.note(performance, action).await;
+    }
+
+    pub(super) async fn run_refund(&self, performance: &PerformanceId, refund: RefundId) {
+        let look = |shard: &Arc<Shard>| shard.read(|state| cancellation(performance, state, refund));
+        let Some(cancellation) = self.on_shard(performance, look).await else { return };
+        let word = self.cancel_until_definite(&cancellation).await;
+        let action = match word {
+            Word::Done => Action::CompleteRefund { refund },
+            Word::No(reason) => Action::FailRefund { refund, reason: reason.into() },
+        };
+        self.note(performance, action).await;
+    }
+
+    async fn confirm_until_definite(&self, charge: &Charge) -> Word {
+        let mut pause = self.options.retry_after;
+        loop {
+            match self.permitted(self.gateway.confirm(charge)).await {
+                Ok(()) => return Word::Done,
+                Err(GatewayError::Declined(reason)) => return Word::No(reason),
+                Err(GatewayError::Unknown(why)) => {
+                    metrics::counter!("earlybird_payments_unknown_total").increment(1);
+                    tracing::warn!(
+                        order = charge.order_reference,
+                        why,
+                        "payment outcome unknown; asking the provider"
+                    );
+                }
+            }
+            match self.permitted(self.gateway.find(&charge.order_reference)).await {
+                Ok(ProviderRecord::Captured) => return Word::Done,
+                Ok(ProviderRecord::Declined(reason)) => return Word::No(reason),
+                // Never heard of: confirming again is safe, it is the same order.
+                Ok(ProviderRecord::NotFound) | Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    async fn cancel_until_definite(&self, cancellation: &Cancellation) -> Word {
+        let mut pause = self.options.retry_after;
+        loop {
+            match self.permitted(self.gateway.cancel(cancellation)).await {
+                Ok(()) => return Word::Done,
+                Err(GatewayError::Declined(reason)) => return Word::No(reason),
+                Err(GatewayError::Unknown(why)) => {
+                    tracing::warn!(
+                        refund = cancellation.refund_reference,
+                        why,
+                        "refund outcome unknown; trying again"
+                    );
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    /// Runs a call to the provider when there is room for one more.
+    async fn permitted<T>(&self, call: impl Future<Output = T>) -> T {
+        // The semaphore is never closed; without a permit the call is merely not counted.
+        let _permit = self.permits.acquire().await.ok();
+        call.await
+    }
+
+    /// Brings an outcome into the journal, through restarts of the shard and outages of the store.
+    async fn note(&self, performance: &PerformanceId, action: Action) {
+        let mut pause = self.options.retry_after;
+        while let Some(directory) = self.directory.get().and_then(std::sync::Weak::upgrade) {
+            let failure = match directory.shard(performance).await {
+                Err(error) => format!("{error:?}"),
+                Ok(shard) => {
+                    drop(directory);
+                    match shard.call(Command { request: None, action: action.clone() }, None).await {
+                        // Rejected: an earlier attempt, whose answer was lost, has done it.
+                        Ok(_) | Err(Failure::Rejected(_)) => return,
+                        Err(failure) => format!("{failure:?}"),
+                    }
+                }
+            };
+            tracing::warn!(%performance, ?action, failure, "cannot note the provider's word yet; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    /// Looks at a performance, through restarts; none when there is nothing to do any more.
+    async fn on_shard<T>(
+        &self,
+        performance: &PerformanceId,
+        look: impl Fn(&Arc<Shard>) -> Option<T>,
+    ) -> Option<T> {
+        let mut pause = self.options.retry_after;
+        loop {
+            let directory = self.directory.get()?.upgrade()?;
+            match directory.shard(performance).await {
+                Ok(shard) => return look(&shard),
+                Err(error) => {
+                    tracing::warn!(%performance, ?error, "cannot look at a payment yet; trying again")
+                }
+            }
+            drop(directory);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+}
+
+fn charge(performance: &PerformanceId, state: &earlybird_engine::State, order: OrderId) -> Option<Charge> {
+    let view = state.order(order).filter(|view| view.state == OrderStateName::Paying)?;
+    Some(Charge {
+        order_reference: order_reference(performance, order),
+        payment_key: view.payment_key.to_owned(),
+        amount_minor: view.amount_minor,
+        currency: state.settings().currency.to_string(),
+    })
+}
+
+fn cancellation(
+    performance: &PerformanceId,
+    state: &earlybird_engine::State,
+    refund: RefundId,
+) -> Option<Cancellation> {
+    let view = state.refund(refund).filter(|view| *view.state == RefundState::Pending)?;
+    let order = state.order(view.order)?;
+    Some(Cancellation {
+        order_reference: order_reference(performance, view.order),
+        refund_reference: format!("{performance}-r{refund}"),
+        payment_key: order.payment_key.to_owned(),
+        amount_minor: view.amount_minor,
+    })
+}
+
+/// Our name of an order at the provider, within its 64 characters: the start of the performance's id, a hash of all of it.
+fn order_reference(performance: &PerformanceId, order: OrderId) -> String {
+    let name = performance.as_str();
+    let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes());
+    let start: String = name.chars().take(20).collect();
+    format!("{start}-{hash:016x}-{order}")
+}
+
+pub(super) fn payment_outcome(shard: &Shard, order: OrderId) -> Settled {
+    shard.read(|state| match state.order(order) {
+        Some(view) => match view.state {
+            OrderStateName::Paid | OrderStateName::Refunding | OrderStateName::Refunded => Settled::Paid,
+            OrderStateName::Declined => {
+                Settled::Declined { reason: view.decline_reason.unwrap_or_default().to_owned() }
+            }
+            OrderStateName::Paying => Settled::Unknown,
+        },
+        None => Settled::Unknown,
+    })
+}
+
+pub(super) fn refund_outcome(shard: &Shard, refund: RefundId) -> RefundSettled {
+    shard.read(|state| match state.refund(refund).map(|view| view.state) {
+        Some(RefundState::Completed) => RefundSettled::Refunded,
+        Some(RefundState::Failed(reason)) => RefundSettled::Failed { reason: reason.to_string() },
+        Some(RefundState::Pending) | None => RefundSettled::Unknown,
+    })
+}

@@ -1,0 +1,332 @@
+//! The actor: decides, evolves, and hands on. It never waits for anything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use earlybird_engine::{Action, Answer, Command, Decision, Entry, Event, SeatIndex, State, Timestamp};
+use earlybird_engine::{decide, encode_entry, evolve};
+use earlybird_persistence as store;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use smallvec::SmallVec;
+
+use super::inbox::Job;
+use super::offers::OfferNews;
+use super::projection::project;
+use super::seat_map::next_publication;
+use super::timers::{Alarm, Timers};
+use super::{NEVER_MS, Shard};
+use crate::clock::Clock;
+use crate::lane::{Lane, Parcel, Pending};
+use crate::reply::{Failure, Reply, ReplyTo, Unavailable};
+
+/// Commands decided in one go, so that ticks and other work come in between.
+const BATCH_JOBS_MAX: usize = 256;
+/// Holds expired in one go, likewise.
+const EXPIRIES_PER_TICK_MAX: usize = 1_024;
+
+/// What the mailbox carries: never a command, only reasons to look.
+#[derive(Debug)]
+pub(crate) enum ShardMessage {
+    /// Commands wait in the inbox.
+    Wake,
+    /// A deadline or a publication is due.
+    Tick,
+    /// Nothing seems to happen any more: go to rest.
+    Passivate,
+}
+
+/// What the actor starts with.
+pub(crate) struct ShardActorArguments {
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) hold_ack_memory: bool,
+}
+
+/// The behaviour; all that changes is in [`Core`].
+pub(crate) struct ShardActor;
+
+/// The actor's own memory.
+pub(crate) struct Core {
+    shard: Arc<Shard>,
+    clock: Arc<Clock>,
+    lane: Arc<Lane>,
+    hold_ack_memory: bool,
+    timers: Timers,
+    /// Holds whose time has come and that are not expired yet.
+    due: VecDeque<Alarm>,
+    changed: Vec<SeatIndex>,
+    published_at: Timestamp,
+    jobs: Vec<Job>,
+    rejected: Vec<(ReplyTo, Action, Reply)>,
+}
+
+impl Actor for ShardActor {
+    type Msg = ShardMessage;
+    type State = Core;
+    type Arguments = ShardActorArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        arguments: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(Core::new(arguments))
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        core: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        fail::fail_point!("shard-handle");
+        match message {
+            ShardMessage::Wake => {
+                if core.work() {
+                    myself.send_message(ShardMessage::Wake)?;
+                }
+            }
+            ShardMessage::Tick => core.tick(),
+            ShardMessage::Passivate => core.passivate(&myself),
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    fn new(arguments: ShardActorArguments) -> Self {
+        let ShardActorArguments { shard, clock, lane, hold_ack_memory } = arguments;
+        let now = clock.now();
+        let mut core = Self {
+            timers: Timers::new(now),
+            due: VecDeque::new(),
+            changed: Vec::new(),
+            published_at: now,
+            jobs: Vec::with_capacity(BATCH_JOBS_MAX),
+            rejected: Vec::with_capacity(BATCH_JOBS_MAX),
+            shard,
+            clock,
+            lane,
+            hold_ack_memory,
+        };
+        core.arm_all(now);
+        core.set_due();
+        core
+    }
+
+    /// Arms a new wheel with the deadlines of all live holds.
+    fn arm_all(&mut self, now: Timestamp) {
+        self.timers = Timers::new(now);
+        let state = self.shard.state.read();
+        for hold in state.holds().filter(|hold| hold.order.is_none()) {
+            self.timers.arm(Alarm { hold: hold.hold, deadline: hold.deadline });
+        }
+    }
+
+    /// Decides a batch of commands. Returns whether more are waiting.
+    fn work(&mut self) -> bool {
+        let shard = Arc::clone(&self.shard);
+        let mut jobs = std::mem::take(&mut self.jobs);
+        let more = shard.inbox.take(BATCH_JOBS_MAX, &mut jobs);
+        let now = self.clock.now();
+        shard.used_ms.store(now.0, Ordering::Relaxed);
+        let instant = Instant::now();
+        let mut parcel = Vec::new();
+        {
+            let mut state = shard.state.write();
+            for job in jobs.drain(..) {
+                self.decide_job(&mut state, now, instant, job, &mut parcel);
+            }
+        }
+        self.jobs = jobs;
+        self.hand_on(parcel);
+        for (reply_to, action, reply) in self.rejected.drain(..) {
+            reply_to.send(action, reply);
+        }
+        self.publish_when_due(now);
+        self.set_due();
+        more
+    }
+
+    fn decide_job(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+        instant: Instant,
+        job: Job,
+        parcel: &mut Vec<Pending>,
+    ) {
+        let Job { command, expires_at, reply } = job;
+        if reply.is_abandoned() {
+            return;
+        }
+        if expires_at.is_some_and(|expires_at| expires_at <= instant) {
+            self.rejected.push((reply, command.action, Err(Failure::DeadlineExceeded)));
+            return;
+        }
+        match decide(state, now, &command) {
+            Err(rejection) => self.rejected.push((reply, command.action, Err(Failure::Rejected(rejection)))),
+            Ok(_) if !self.lane.has_room() => {
+                self.rejected.push((reply, command.action, Err(Failure::Unavailable(Unavailable::Store))));
+            }
+            // The first answer may not be durable yet: this one waits behind it at the gate.
+            Ok(Decision::Replay(answer)) => {
+                parcel.push(Pending::replay(reply, command.action, answer, instant))
+            }
+            Ok(Decision::Commit(entry)) => {
+                let (mut pending, answer) = self.commit(state, &entry, instant);
+                if self.hold_ack_memory && matches!(answer, Answer::Held { .. }) {
+                    self.rejected.push((reply, command.action, Ok(answer)));
+                } else {
+                    pending.reply = Some((reply, command.action, answer));
+                }
+                parcel.push(pending);
+            }
+        }
+    }
+
+    /// Evolves the state by a decided entry and makes the record of it.
+    fn commit(&mut self, state: &mut State, entry: &Entry, instant: Instant) -> (Pending, Answer) {
+        let news = self.news_of(state, entry);
+        let answer = evolve(state, entry, &mut self.changed);
+        self.arm_timers(state, entry);
+        let performance = &self.shard.performance;
+        let row = store::JournalRow {
+            performance: performance.id.clone(),
+            bucket: performance.bucket,
+            epoch: self.shard.epoch,
+            sequence: store::Sequence(entry.sequence.0),
+            at: store::UnixMillis(entry.at.0),
+            kind: entry.events.first().map_or("", Event::kind).into(),
+            body: Bytes::from(encode_entry(entry)),
+        };
+        let projection = project(performance, state, entry);
+        (Pending { row: Some(row), projection, reply: None, news, queued_at: instant }, answer)
+    }
+
+    /// What waiters are to hear of an entry, read before it is evolved, while lapsed offers are still known.
+    fn news_of(&self, state: &State, entry: &Entry) -> SmallVec<[(earlybird_engine::BuyerId, OfferNews); 1]> {
+        let mut news = SmallVec::new();
+        for event in &entry.events {
+            match event {
+                Event::Offered { hold, buyer, seat, deadline } => {
+                    news.push((
+                        buyer.clone(),
+                        OfferNews::Offered { hold: *hold, seat: *seat, deadline: *deadline },
+                    ));
+                }
+                Event::Expired { hold } => {
+                    if let Some(view) = state.hold(*hold).filter(|view| view.is_offer)
+                        && let Some(seat) = view.seats.first()
+                    {
+                        news.push((view.buyer.clone(), OfferNews::Lapsed { hold: *hold, seat: *seat }));
+                    }
+                }
+                _ => {}
+            }
+        }
+        news
+    }
+
+    fn arm_timers(&mut self, state: &State, entry: &Entry) {
+        for event in &entry.events {
+            let (Event::Held { hold, deadline, .. }
+            | Event::Offered { hold, deadline, .. }
+            | Event::Extended { hold, deadline }) = event
+            else {
+                if let Event::PaymentDeclined { order, freed: false, .. } = event
+                    && let Some(hold) = state.order(*order).and_then(|order| state.hold(order.hold))
+                {
+                    self.timers.arm(Alarm { hold: hold.hold, deadline: hold.deadline });
+                }
+                continue;
+            };
+            self.timers.arm(Alarm { hold: *hold, deadline: *deadline });
+        }
+    }
+
+    /// Expires what is due, a bounded number at a time, and publishes the seat map.
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.timers.turn(now, &mut self.due);
+        let shard = Arc::clone(&self.shard);
+        let mut parcel = Vec::new();
+        if !self.due.is_empty() {
+            let instant = Instant::now();
+            let mut state = shard.state.write();
+            for _ in 0..EXPIRIES_PER_TICK_MAX {
+                // Without room at the gate the holds stay due; they are unusable all the same (I5).
+                if !self.lane.has_room() {
+                    break;
+                }
+                let Some(alarm) = self.due.pop_front() else { break };
+                self.expire(&mut state, now, instant, alarm, &mut parcel);
+            }
+        }
+        self.hand_on(parcel);
+        let live = { shard.state.read().counts().held as usize };
+        if self.timers.is_cluttered(live) {
+            self.arm_all(now);
+        }
+        self.publish_when_due(now);
+        self.set_due();
+    }
+
+    fn expire(
+        &mut self,
+        state: &mut State,
+        now: Timestamp,
+        instant: Instant,
+        alarm: Alarm,
+        parcel: &mut Vec<Pending>,
+    ) {
+        let current = state
+            .hold(alarm.hold)
+            .is_some_and(|hold| hold.deadline == alarm.deadline && hold.order.is_none());
+        if !current {
+            return;
+        }
+        let command = Command { request: None, action: Action::ExpireHold { hold: alarm.hold } };
+        // A hold that is not due is armed for later already.
+        if let Ok(Decision::Commit(entry)) = decide(state, now, &command) {
+            let (pending, _) = self.commit(state, &entry, instant);
+            parcel.push(pending);
+        }
+    }
+
+    fn hand_on(&self, parcel: Vec<Pending>) {
+        if !parcel.is_empty() {
+            self.lane.push(Parcel { shard: Arc::clone(&self.shard), items: parcel, last: None });
+        }
+    }
+
+    fn publish_when_due(&mut self, now: Timestamp) {
+        if !self.changed.is_empty() && next_publication(self.published_at) <= now {
+            let state = self.shard.state.read();
+            self.shard.seat_map.publish(&state, &mut self.changed);
+            self.published_at = now;
+        }
+    }
+
+    /// Tells the ticker when to call next.
+    fn set_due(&self) {
+        let expiry = self.timers.next_due().map_or(NEVER_MS, |due| due.0);
+        let overdue = if self.due.is_empty() { NEVER_MS } else { 0 };
+        let publication =
+            if self.changed.is_empty() { NEVER_MS } else { next_publication(self.published_at).0 };
+        self.shard.due_ms.store(expiry.min(overdue).min(publication), Ordering::Release);
+    }
+
+    /// Goes to rest unless something came up. What was decided is in the lane, which outlives the actor.
+    fn passivate(&mut self, myself: &ActorRef<ShardMessage>) {
+        let quiet = self.due.is_empty() && self.timers.next_due().is_none() && self.changed.is_empty();
+        if quiet && self.shard.inbox.close_if_empty(Unavailable::ShardRestarted) {
+            self.shard.close_feeds();
+            myself.stop(None);
+        }
+    }
+}

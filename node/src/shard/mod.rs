@@ -1,0 +1,255 @@
+//! A shard: the actor that owns the seats of one performance, and the handle that everybody else has of it.
+//!
+//! ```text
+//!  submit ──► Inbox (bounded, urgent first) ──one wake-up──► ShardActor: takes up to 256, decides, evolves
+//!                                                              │ rejected: reply at once
+//!                                                              │ accepted: Parcel{entries, replies} ──► lane (output gate)
+//!  read ────► State behind a shared lock, for one look-up      │ changed seats ──► SeatMapFeed, at most every 100 ms
+//! ```
+//!
+//! Invariant: the state is changed by the actor alone; all others look.
+
+mod actor;
+mod inbox;
+mod offers;
+mod projection;
+mod seat_map;
+mod timers;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use earlybird_engine::{BuyerId, Command, Sequence, State, Timestamp};
+use earlybird_persistence::Epoch;
+use parking_lot::RwLock;
+use ractor::ActorRef;
+use tokio::sync::oneshot;
+
+pub(crate) use actor::{ShardActor, ShardActorArguments, ShardMessage};
+pub use inbox::Job;
+use inbox::{Inbox, Refused};
+use offers::OfferFeed;
+pub use offers::{OfferNews, OfferWatch};
+pub(crate) use projection::Projection;
+pub use projection::state_name;
+use seat_map::SeatMapFeed;
+pub use seat_map::{SeatMapDelta, SeatMapSnapshot, SeatMapUpdate, SeatMapWatch};
+
+use crate::catalog::PerformanceInfo;
+use crate::reply::{Failure, Reply, ReplyTo, Unavailable};
+
+/// When a caller that met a full inbox may try again: the time in which a full inbox is worked off.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// "Never", as a due time.
+const NEVER_MS: u64 = u64::MAX;
+
+/// The handle of an active performance.
+pub struct Shard {
+    performance: Arc<PerformanceInfo>,
+    /// Fences everything that this activation writes.
+    epoch: Epoch,
+    inbox: Inbox,
+    state: RwLock<State>,
+    /// Last durable entry.
+    committed: AtomicU64,
+    seat_map: SeatMapFeed,
+    offers: OfferFeed,
+    actor: OnceLock<ActorRef<ShardMessage>>,
+    /// When the actor wants the next tick, in milliseconds of the node's clock.
+    due_ms: AtomicU64,
+    /// When the last command came, likewise.
+    used_ms: AtomicU64,
+    /// Its entries can no longer be written: whatever it still says is void.
+    condemned: AtomicBool,
+    /// Last entry that a snapshot was asked for.
+    snapshot_asked: AtomicU64,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        performance: Arc<PerformanceInfo>,
+        epoch: Epoch,
+        state: State,
+        inbox_capacity: usize,
+        now: Timestamp,
+    ) -> Self {
+        let sequence = state.sequence();
+        Self {
+            // Activations are milliseconds apart at least, so the time tells their seat maps apart.
+            seat_map: SeatMapFeed::new(&state, now.0),
+            performance,
+            epoch,
+            inbox: Inbox::new(inbox_capacity),
+            state: RwLock::new(state),
+            committed: AtomicU64::new(sequence.0),
+            offers: OfferFeed::new(),
+            actor: OnceLock::new(),
+            due_ms: AtomicU64::new(0),
+            used_ms: AtomicU64::new(now.0),
+            condemned: AtomicBool::new(false),
+            snapshot_asked: AtomicU64::new(sequence.0),
+        }
+    }
+
+    /// What is sold here.
+    #[must_use]
+    pub fn performance(&self) -> &Arc<PerformanceInfo> {
+        &self.performance
+    }
+
+    /// Whether it takes commands; when not, resolve the performance again through the directory.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.inbox.is_closed()
+    }
+
+    /// Queues a command. Never waits: a command that is not taken is answered at once.
+    pub fn submit(&self, job: Job) {
+        self.enqueue(std::iter::once(job));
+    }
+
+    /// Queues many commands with one wake-up, and leaves the vector empty.
+    pub fn submit_all(&self, jobs: &mut Vec<Job>) {
+        self.enqueue(jobs.drain(..));
+    }
+
+    fn enqueue(&self, jobs: impl Iterator<Item = Job>) {
+        let mut refused = Vec::new();
+        if self.inbox.push(jobs, &mut refused) {
+            self.cast(ShardMessage::Wake);
+        }
+        for (job, reason) in refused {
+            let failure = match reason {
+                Refused::Full => Failure::Overloaded { retry_after: RETRY_AFTER },
+                Refused::Closed(reason) => Failure::Unavailable(reason),
+            };
+            job.reply.send(job.command.action, Err(failure));
+        }
+    }
+
+    /// Queues a command and waits for its reply.
+    pub async fn call(&self, command: Command, expires_at: Option<Instant>) -> Reply {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(Job { command, expires_at, reply: ReplyTo::Unary(sender) });
+        receiver.await.unwrap_or(Err(Failure::Unavailable(Unavailable::ShardRestarted)))
+    }
+
+    /// Looks at the state, which may be a few milliseconds ahead of what is durable. Keep it short: the actor waits.
+    pub fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.state.read())
+    }
+
+    /// Last durable entry.
+    #[must_use]
+    pub fn committed(&self) -> Sequence {
+        Sequence(self.committed.load(Ordering::Acquire))
+    }
+
+    /// The seat map as last published, at most a tenth of a second ago.
+    #[must_use]
+    pub fn seat_map(&self) -> Arc<SeatMapSnapshot> {
+        self.seat_map.current()
+    }
+
+    /// Watches the seat map, from `resume` (generation, version) on when that is still known.
+    #[must_use]
+    pub fn watch_seat_map(self: &Arc<Self>, resume: Option<(u64, u64)>) -> SeatMapWatch {
+        SeatMapWatch::new(Arc::clone(self), resume)
+    }
+
+    /// Watches the offers made to one buyer; the open ones first.
+    #[must_use]
+    pub fn watch_offers(self: &Arc<Self>, buyer: &BuyerId) -> OfferWatch {
+        OfferWatch::new(self, buyer)
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn set_actor(&self, actor: ActorRef<ShardMessage>) {
+        // Set once, by the directory that spawned it.
+        drop(self.actor.set(actor));
+    }
+
+    pub(crate) fn actor(&self) -> Option<&ActorRef<ShardMessage>> {
+        self.actor.get()
+    }
+
+    pub(crate) fn cast(&self, message: ShardMessage) {
+        if let Some(actor) = self.actor.get() {
+            // A dead actor's shard is closed by its supervisor, which answers for what waits in it.
+            drop(actor.send_message(message));
+        }
+    }
+
+    /// Number of commands waiting.
+    pub(crate) fn backlog(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// Casts a tick when the actor has something to do by itself.
+    pub(crate) fn tick(&self, now: Timestamp) {
+        let due = self.due_ms.load(Ordering::Acquire);
+        if due <= now.0
+            && self.due_ms.compare_exchange(due, NEVER_MS, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        {
+            self.cast(ShardMessage::Tick);
+        }
+    }
+
+    /// Whether nothing has happened since `since`, nothing will happen by itself, and nobody watches.
+    pub(crate) fn is_idle(&self, since: Timestamp) -> bool {
+        self.offers.sweep();
+        self.used_ms.load(Ordering::Relaxed) < since.0
+            && self.due_ms.load(Ordering::Acquire) == NEVER_MS
+            && self.offers.is_empty()
+    }
+
+    /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due.
+    pub(crate) fn note_committed(&self, sequence: Sequence, snapshot_every_entries: u64) -> bool {
+        self.committed.fetch_max(sequence.0, Ordering::AcqRel);
+        let asked = self.snapshot_asked.load(Ordering::Relaxed);
+        let due = sequence.0.saturating_sub(asked) >= snapshot_every_entries;
+        if due {
+            self.snapshot_asked.store(sequence.0, Ordering::Relaxed);
+        }
+        due
+    }
+
+    pub(crate) fn tell_offer(&self, buyer: &BuyerId, news: OfferNews) {
+        self.offers.tell(buyer, news);
+    }
+
+    /// Admits nothing new from callers; what the node owes itself goes on.
+    pub(crate) fn refuse(&self, reason: Unavailable) {
+        self.inbox.refuse(reason);
+    }
+
+    /// Ends this activation: answers what waits, ends the watches. The actor, if it lives, is stopped.
+    pub(crate) fn close(&self, reason: Unavailable) {
+        for job in self.inbox.close(reason) {
+            job.reply.send(job.command.action, Err(Failure::Unavailable(reason)));
+        }
+        self.close_feeds();
+        if let Some(actor) = self.actor.get() {
+            actor.stop(None);
+        }
+    }
+
+    fn close_feeds(&self) {
+        self.seat_map.close();
+        self.offers.close();
+    }
+
+    /// Ends this activation because its entries cannot be written any more.
+    pub(crate) fn condemn(&self, reason: Unavailable) {
+        self.condemned.store(true, Ordering::Release);
+        self.close(reason);
+    }
+
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Acquire)
+    }
+}

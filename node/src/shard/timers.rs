@@ -1,0 +1,143 @@
+//! The deadlines of a shard's holds, in a hierarchical timer wheel.
+//!
+//! An entry is never cancelled: it carries the deadline that it was armed for, and one that fires for a hold with another
+//! deadline, or for a hold that is gone, is dropped. When too many such entries have gathered the wheel is made anew.
+
+use std::time::Duration;
+
+use earlybird_engine::{HoldId, Timestamp};
+use hierarchical_hash_wheel_timer::wheels::Skip;
+use hierarchical_hash_wheel_timer::wheels::quad_wheel::{QuadWheelWithOverflow, no_prune};
+
+/// One unit of the wheel. Deadlines are rounded up to it: a hold never lapses early.
+const UNIT_MS: u64 = 10;
+/// Dead entries that are borne before the wheel is made anew, beside twice the live ones.
+const DEAD_ENTRIES_BORNE: usize = 65_536;
+
+/// A hold and the deadline that it had when the timer was armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Alarm {
+    pub(super) hold: HoldId,
+    pub(super) deadline: Timestamp,
+}
+
+/// The wheel.
+pub(super) struct Timers {
+    wheel: QuadWheelWithOverflow<Alarm>,
+    /// The unit up to which the wheel was turned: time in milliseconds / [`UNIT_MS`].
+    turned_to: u64,
+    armed: usize,
+    /// Entries whose time had come when they were armed.
+    due_now: Vec<Alarm>,
+}
+
+impl Timers {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            wheel: QuadWheelWithOverflow::new(no_prune),
+            turned_to: now.0 / UNIT_MS,
+            armed: 0,
+            due_now: Vec::new(),
+        }
+    }
+
+    /// Arms the timer of a hold.
+    pub(super) fn arm(&mut self, alarm: Alarm) {
+        let due_unit = alarm.deadline.0.div_ceil(UNIT_MS);
+        let Some(units) = due_unit.checked_sub(self.turned_to).filter(|units| *units > 0) else {
+            self.due_now.push(alarm);
+            return;
+        };
+        // The wheel calls its unit a millisecond; here it is UNIT_MS of them.
+        match self.wheel.insert_with_delay(alarm, Duration::from_millis(units)) {
+            Ok(()) => self.armed += 1,
+            Err(_) => self.due_now.push(alarm),
+        }
+    }
+
+    /// Turns the wheel to `now` and appends what became due.
+    pub(super) fn turn(&mut self, now: Timestamp, due: &mut impl Extend<Alarm>) {
+        due.extend(self.due_now.drain(..));
+        let target = now.0 / UNIT_MS;
+        while self.turned_to < target {
+            let skipped = match self.wheel.can_skip() {
+                Skip::Empty => {
+                    self.turned_to = target;
+                    return;
+                }
+                Skip::Millis(units) => u64::from(units).min(target - self.turned_to),
+                Skip::None => 0,
+            };
+            if let Ok(units @ 1..) = u32::try_from(skipped) {
+                self.wheel.skip(units);
+                self.turned_to += skipped;
+                continue;
+            }
+            let fired = self.wheel.tick();
+            self.turned_to += 1;
+            self.armed -= fired.len();
+            due.extend(fired);
+        }
+    }
+
+    /// The earliest time at which [`Self::turn`] may find something; none when nothing is armed.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        if !self.due_now.is_empty() {
+            return Some(Timestamp(0));
+        }
+        match self.wheel.can_skip() {
+            Skip::Empty => None,
+            Skip::Millis(units) => Some(Timestamp((self.turned_to + u64::from(units)) * UNIT_MS)),
+            Skip::None => Some(Timestamp(self.turned_to * UNIT_MS)),
+        }
+    }
+
+    /// Whether so many entries are dead that the wheel should be made anew, given the number of live holds.
+    pub(super) fn is_cluttered(&self, live: usize) -> bool {
+        self.armed > 2 * live + DEAD_ENTRIES_BORNE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(number: u64, deadline_ms: u64) -> Alarm {
+        Alarm { hold: HoldId(number), deadline: Timestamp(deadline_ms) }
+    }
+
+    #[test]
+    fn every_alarm_fires_once_at_its_time() {
+        let start = 1_700_000_000_123;
+        let mut timers = Timers::new(Timestamp(start));
+        let spans = [1, 9, 10, 11, 255, 2_559, 2_560, 2_561, 60_000, 600_000, 655_359, 655_361, 9_000_000];
+        for (number, span) in (0..).zip(spans) {
+            timers.arm(alarm(number, start + span));
+        }
+        let mut fired = Vec::new();
+        let mut now = start;
+        while fired.len() < spans.len() {
+            now += 37;
+            let mut due = Vec::new();
+            timers.turn(Timestamp(now), &mut due);
+            for alarm in due {
+                assert!(alarm.deadline.0 <= now, "fired early: {alarm:?} at {now}");
+                assert!(now - alarm.deadline.0 < 37 + 2 * UNIT_MS, "fired late: {alarm:?} at {now}");
+                fired.push(alarm.hold.0);
+            }
+        }
+        fired.sort_unstable();
+        assert_eq!(fired, (0..13).collect::<Vec<_>>());
+        assert_eq!(timers.next_due(), None);
+    }
+
+    #[test]
+    fn a_past_deadline_is_due_at_once() {
+        let mut timers = Timers::new(Timestamp(1_000));
+        timers.arm(alarm(1, 500));
+        assert_eq!(timers.next_due(), Some(Timestamp(0)));
+        let mut due = Vec::new();
+        timers.turn(Timestamp(1_000), &mut due);
+        assert_eq!(due, [alarm(1, 500)]);
+    }
+}
