@@ -170,7 +170,9 @@ impl Catalog {
         let row = self.store.performance(id).await?.ok_or(Missing::NotFound)?;
         let what = format!("performance {id}");
         let Some(venue) = self.venue(&row.venue).await? else {
-            return Err(StoreError::Corrupt { what: format!("{what}: its venue {} is missing", row.venue) }.into());
+            return Err(
+                StoreError::Corrupt { what: format!("{what}: its venue {} is missing", row.venue) }.into()
+            );
         };
         let info = PerformanceInfo::from_row(&row, &venue.venue).map_err(|error| corrupt(&what, &error))?;
         Ok(Arc::new(info))
@@ -198,7 +200,8 @@ async fn read_venue(row: VenueRow) -> Result<StoredVenue, StoreError> {
 }
 
 fn listed(row: PerformanceRow) -> Result<ListedPerformance, StoreError> {
-    let spec = PerformanceSpec::decode(&row.body).map_err(|error| corrupt(&format!("performance {}", row.id), &error))?;
+    let spec = PerformanceSpec::decode(&row.body)
+        .map_err(|error| corrupt(&format!("performance {}", row.id), &error))?;
     Ok(ListedPerformance { id: row.id, venue: row.venue, spec })
 }
 

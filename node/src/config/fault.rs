@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 
 /// Everything that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +51,34 @@ impl fmt::Display for ConfigFault {
 pub(super) fn describe(kind: &Kind) -> String {
     match kind {
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("{found} is not {expected}")
+            format!("{} is not {}", in_words(found), accepted(expected))
         }
         Kind::UnknownVariant(found, accepted) => format!("{found:?} is not one of {}", accepted.join(", ")),
         other => other.to_string(),
+    }
+}
+
+fn in_words(found: &Actual) -> String {
+    match found {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Str(value) => format!("{value:?}"),
+        Actual::Seq => "a list".into(),
+        Actual::Map => "a table".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Types in words for those who do not read Rust.
+fn accepted(expected: &str) -> &str {
+    match expected {
+        "usize" | "u64" | "u32" => "a whole number",
+        "a boolean" | "bool" => "true or false",
+        "path string" => "the path of a file",
+        section if section.starts_with("struct ") => "a section with its keys",
+        other => other,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::error::Kind;
+use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
 use super::Config;
 use super::check::Checks;
 use super::fault::{ConfigError, ConfigFault, describe, unknown_key};
-use figment::error::Kind;
 
 /// Start of the name of every variable that is read.
 const PREFIX: &str = "EARLYBIRD_";
@@ -18,11 +18,13 @@ const PREFIX: &str = "EARLYBIRD_";
 /// for a service of that name.
 const SEPARATOR: &str = "__";
 
-/// Where a configuration comes from, besides the defaults and the environment.
+/// Where a configuration comes from, besides the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
+    /// Variables of the environment by name; only `EARLYBIRD_SECTION__KEY` are read.
+    pub environment: Vec<(String, String)>,
     /// Values of the command line: key with its section, such as `grpc.listen`, and text as in the environment.
     pub overrides: Vec<(&'static str, String)>,
 }
@@ -55,16 +57,25 @@ fn gather(sources: &Sources) -> Result<Figment, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| unreadable(format!("the configuration file cannot be read: {error}")))?;
         let file = Toml::string(&text);
-        file.data().map_err(|error| unreadable(format!("not TOML: {}", error.kind)))?;
+        file.data().map_err(|error| unreadable(error.kind.to_string().trim_end().into()))?;
         figment = figment.merge(file);
     }
-    figment = figment.merge(
-        Env::prefixed(PREFIX).filter(|name| name.as_str().contains(SEPARATOR)).split(SEPARATOR),
-    );
+    for (name, value) in &sources.environment {
+        if let Some(key) = key_of_variable(name) {
+            let Ok(value) = value.parse::<Value>();
+            figment = figment.merge(Serialized::default(&key, value));
+        }
+    }
     for (key, value) in &sources.overrides {
         figment = figment.merge(Serialized::default(key, value));
     }
     Ok(figment)
+}
+
+/// The key that a variable sets, if it is one of ours.
+fn key_of_variable(name: &str) -> Option<String> {
+    let key = name.strip_prefix(PREFIX)?;
+    key.contains(SEPARATOR).then(|| key.to_lowercase().replace(SEPARATOR, "."))
 }
 
 fn defaults() -> Figment {
@@ -129,13 +140,11 @@ fn origin(figment: &Figment, sources: &Sources, key: &str) -> String {
     if sources.overrides.iter().any(|(overridden, _)| *overridden == key) {
         return "the command line".into();
     }
-    match figment.find_metadata(key).map(|metadata| metadata.name.to_string()) {
-        Some(name) if name.contains("environment") => {
-            format!("{PREFIX}{}", key.to_uppercase().replace('.', SEPARATOR))
-        }
-        Some(name) if name.contains("TOML") => {
-            sources.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()
-        }
-        _ => String::new(),
+    let variable = sources.environment.iter().find(|(name, _)| key_of_variable(name).as_deref() == Some(key));
+    if let Some((name, _)) = variable {
+        return name.clone();
     }
+    let from_file = figment.find_metadata(key).is_some_and(|metadata| metadata.name.contains("TOML"));
+    let file = sources.file.as_ref().filter(|_| from_file);
+    file.map(|file| file.display().to_string()).unwrap_or_default()
 }

@@ -57,3 +57,6 @@ impl Config {
         toml::to_string(&shown)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,9 @@ impl StoreConfig {
         }
         // What cannot be understood is not shown at all: the password may be anywhere in it.
         let Ok(mut url) = Url::parse(&self.url) else { return MASK.into() };
+        if !self.url.starts_with(&format!("{}://", url.scheme())) {
+            return MASK.into();
+        }
         if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
             return MASK.into();
         }
@@ -110,7 +113,8 @@ impl StoreConfig {
     pub(super) fn check(&self, checks: &mut Checks) {
         let known = ["sqlite:", "postgres://", "postgresql://"];
         if !known.iter().any(|scheme| self.url.starts_with(scheme)) {
-            let accepted = "sqlite://path/to/file and postgres://user:password@host:port/database are accepted";
+            let accepted =
+                "sqlite://path/to/file and postgres://user:password@host:port/database are accepted";
             checks.fault("store.url", accepted);
         }
         checks.number("store.lanes", self.lanes, 1, StoreOptions::CONNECTIONS_MAX);
@@ -126,7 +130,10 @@ impl StoreConfig {
             checks.span_ms(key, span, 1, 600_000);
         }
         if self.statement_timeout >= self.call_timeout || self.lock_timeout >= self.call_timeout {
-            checks.fault("store.call_timeout", "must be more than store.statement_timeout and store.lock_timeout");
+            checks.fault(
+                "store.call_timeout",
+                "must be more than store.statement_timeout and store.lock_timeout",
+            );
         }
     }
 }

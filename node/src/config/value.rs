@@ -8,11 +8,16 @@ pub(super) mod duration {
     use serde::de::{self, Visitor};
     use serde::{Deserializer, Serializer};
 
-    pub(in crate::config) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::config) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*value))
     }
 
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         deserializer.deserialize_any(Written)
     }
 
@@ -39,7 +44,10 @@ pub(super) mod address {
     use serde::de::{self, Visitor};
     use serde::{Deserializer, Serializer};
 
-    pub(in crate::config) fn serialize<S: Serializer>(value: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::config) fn serialize<S: Serializer>(
+        value: &SocketAddr,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
@@ -55,7 +63,9 @@ pub(super) mod address {
         type Value = SocketAddr;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an IP address and a port, such as \"127.0.0.1:50051\" or \"[::]:50051\"; port 0 is any")
+            formatter.write_str(
+                "an IP address and a port, such as \"127.0.0.1:50051\" or \"[::]:50051\"; port 0 is any",
+            )
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<SocketAddr, E> {
@@ -75,7 +85,9 @@ pub(super) mod text {
         serializer.serialize_str(value)
     }
 
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<String, D::Error> {
         deserializer.deserialize_any(Written)
     }
 
