@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use earlybird_persistence::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::Config;
 use super::check::Checks;
 use super::value::duration;
+use crate::node::NodeOptions;
+use crate::payments::PaymentsOptions;
 
 /// The actors that sell performances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +48,11 @@ pub struct LaneConfig {
 pub struct PaymentsConfig {
     /// Which one.
     pub gateway: Gateway,
+    /// Calls to it at once; more wait.
+    pub concurrency_max: usize,
+    /// First pause before it is asked again about a payment whose outcome is unknown; doubled each time, up to 30 s.
+    #[serde(with = "duration")]
+    pub retry_after: Duration,
     /// How long the test gateway takes for an answer.
     #[serde(with = "duration")]
     pub test_latency: Duration,
@@ -59,29 +68,60 @@ pub enum Gateway {
 
 impl Default for ShardConfig {
     fn default() -> Self {
+        let options = NodeOptions::default();
         Self {
-            inbox_capacity: 16_384,
-            tick: Duration::from_millis(50),
-            passivate_after: Duration::from_secs(600),
-            snapshot_every_entries: 50_000,
+            inbox_capacity: options.inbox_capacity,
+            tick: options.tick,
+            passivate_after: options.passivate_after,
+            snapshot_every_entries: options.snapshot_every_entries,
         }
     }
 }
 
 impl Default for LaneConfig {
     fn default() -> Self {
+        let options = NodeOptions::default();
         Self {
-            count: 2,
-            flush_entries_max: 512,
-            outbox_entries_max: 65_536,
-            ack_timeout: Duration::from_secs(10),
+            count: options.lanes,
+            flush_entries_max: options.flush_entries_max,
+            outbox_entries_max: options.outbox_entries_max,
+            ack_timeout: options.ack_timeout,
         }
     }
 }
 
 impl Default for PaymentsConfig {
     fn default() -> Self {
-        Self { gateway: Gateway::Test, test_latency: Duration::from_millis(20) }
+        let options = PaymentsOptions::default();
+        Self {
+            gateway: Gateway::Test,
+            concurrency_max: options.concurrency_max,
+            retry_after: options.retry_after,
+            test_latency: options.in_process_latency,
+        }
+    }
+}
+
+impl Config {
+    /// What the node is started with.
+    #[must_use]
+    pub fn node_options(&self) -> NodeOptions {
+        NodeOptions {
+            node_id: NodeId::new(self.node.id.as_str()),
+            lanes: self.lane.count,
+            flush_entries_max: self.lane.flush_entries_max,
+            outbox_entries_max: self.lane.outbox_entries_max,
+            ack_timeout: self.lane.ack_timeout,
+            inbox_capacity: self.shard.inbox_capacity,
+            tick: self.shard.tick,
+            passivate_after: self.shard.passivate_after,
+            snapshot_every_entries: self.shard.snapshot_every_entries,
+            payments: PaymentsOptions {
+                concurrency_max: self.payments.concurrency_max,
+                retry_after: self.payments.retry_after,
+                in_process_latency: self.payments.test_latency,
+            },
+        }
     }
 }
 
@@ -106,6 +146,8 @@ impl LaneConfig {
 
 impl PaymentsConfig {
     pub(super) fn check(&self, checks: &mut Checks) {
+        checks.number("payments.concurrency_max", self.concurrency_max, 1, 100_000);
+        checks.span_ms("payments.retry_after", self.retry_after, 1, 30_000);
         checks.span_ms("payments.test_latency", self.test_latency, 0, 600_000);
     }
 }
