@@ -118,6 +118,14 @@ pub enum OpenError {
         /// The newest schema that this program knows.
         known: i64,
     },
+    /// The server lacks what the statements use.
+    #[error("the server is PostgreSQL {found}, the oldest that works is {oldest}")]
+    ServerTooOld {
+        /// The server's major version.
+        found: i64,
+        /// The oldest major version that works.
+        oldest: i64,
+    },
     /// The database cannot be reached, or does not accept the preparation.
     #[error("cannot open the database: {source}")]
     Unavailable {

@@ -25,10 +25,13 @@ mod open;
 mod options;
 mod plan;
 mod plan_seats;
+mod postgres;
 mod queries;
 mod rows;
 mod sqlite;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wait;
 
 pub use batch::{
@@ -41,5 +44,6 @@ pub use error::{AppendError, Cause, OpenError, StoreError};
 pub use ids::{Bucket, BuyerId, Epoch, NodeId, OrderId, PerformanceId, Seat, Sequence, UnixMillis, VenueId};
 pub use open::{open, open_with};
 pub use options::StoreOptions;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use store::{PAGE_ROWS_MAX, Store};

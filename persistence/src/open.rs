@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::OpenError;
 use crate::options::StoreOptions;
+use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
 
@@ -24,6 +25,9 @@ pub async fn open_with(url: &str, options: StoreOptions) -> Result<Arc<dyn Store
     options.validate()?;
     if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
         return Ok(Arc::new(SqliteStore::open(sqlite_path(path)?, options).await?));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(PostgresStore::open(url, options).await?));
     }
     // The scheme is no secret, as long as it is one: "user:password@host" must not come back as "user".
     let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));

@@ -220,6 +220,17 @@ macro_rules! journal_queries {
     };
 }
 
+/// The shared statements over a connection of PostgreSQL.
+pub(crate) mod postgres {
+    use super::{cursor_columns, page_limit, saturating, store_error};
+    use crate::error::StoreError;
+    use crate::ids::{OrderId, PerformanceId, Sequence, VenueId};
+    use crate::rows;
+
+    catalog_queries!(sqlx::PgConnection);
+    journal_queries!(sqlx::PgConnection);
+}
+
 /// The shared statements over a connection of SQLite.
 pub(crate) mod sqlite {
     use super::{cursor_columns, page_limit, saturating, store_error};

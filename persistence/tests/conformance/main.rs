@@ -30,6 +30,9 @@ macro_rules! conformance {
         mod sqlite {
             suite!(sqlite: $($tests)*);
         }
+        mod postgres {
+            suite!(postgres: $($tests)*);
+        }
     };
 }
 

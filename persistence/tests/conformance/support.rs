@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
     AppendBatch, AppendError, Bucket, Epoch, JournalRow, NewPerformance, NewVenue, NodeId, OrderId, OrderRow,
     PerformanceId, RequestId, Seat, SeatGuardChange, Sequence, Store, StoreOptions, UnixMillis,
@@ -25,6 +26,16 @@ impl Fixture {
         Some(Self { store, url, _directory: Some(directory) })
     }
 
+    pub(crate) async fn postgres() -> Option<Self> {
+        if skips_postgres().unwrap() {
+            return None;
+        }
+        let server = TempPostgres::shared().unwrap();
+        let url = server.new_database().await.unwrap();
+        let store = earlybird_persistence::open_with(&url, StoreOptions::default()).await.unwrap();
+        Some(Self { store, url, _directory: None })
+    }
+
     /// Claims a bucket for a node of its own and returns a writer to it.
     pub(crate) async fn writer(&self, bucket: u16) -> Writer {
         let bucket = self::bucket(bucket);
@@ -37,7 +48,11 @@ impl Fixture {
     pub(crate) async fn snapshots(&self, performance: &str) -> Vec<i64> {
         self.store.close().await;
         let sql = "SELECT sequence FROM snapshot WHERE performance_id = $1 ORDER BY sequence";
-        let mut database = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+        if self.url.starts_with("sqlite") {
+            let mut database = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            return sqlx::query_scalar(sql).bind(performance).fetch_all(&mut database).await.unwrap();
+        }
+        let mut database = sqlx::PgConnection::connect(&self.url).await.unwrap();
         sqlx::query_scalar(sql).bind(performance).fetch_all(&mut database).await.unwrap()
     }
 
