@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod directory;
+pub mod ingress;
 mod lane;
 pub mod node;
 pub mod payments;

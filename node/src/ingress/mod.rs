@@ -1,0 +1,5 @@
+//! Where calls come in.
+
+pub mod names;
+pub mod status;
+pub mod validate;

@@ -1,0 +1,129 @@
+//! Resource names: `performances/{performance}`, and the holds and orders beneath them.
+
+use earlybird_engine::{HoldId, OrderId};
+
+use super::status::Problem;
+
+/// The wildcard that stands for every performance in a listing.
+pub const ANY: &str = "-";
+
+/// Longest `{performance}` or `{venue}`, in bytes.
+const ID_BYTES_MAX: usize = 63;
+
+/// The `{performance}` of `performances/{performance}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn performance<'n>(field: &'static str, name: &'n str) -> Result<&'n str, Problem> {
+    match name.strip_prefix("performances/") {
+        Some(id) if is_id(id) => Ok(id),
+        _ => Err(malformed(field, name, "performances/{performance}")),
+    }
+}
+
+/// The `{performance}` and `{hold}` of `performances/{performance}/holds/{hold}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn hold<'n>(field: &'static str, name: &'n str) -> Result<(&'n str, HoldId), Problem> {
+    let (performance, number) = child(name, "/holds/")
+        .ok_or_else(|| malformed(field, name, "performances/{performance}/holds/{hold}"))?;
+    Ok((performance, HoldId(number)))
+}
+
+/// The `{performance}` and `{order}` of `performances/{performance}/orders/{order}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn order<'n>(field: &'static str, name: &'n str) -> Result<(&'n str, OrderId), Problem> {
+    let (performance, number) = child(name, "/orders/")
+        .ok_or_else(|| malformed(field, name, "performances/{performance}/orders/{order}"))?;
+    Ok((performance, OrderId(number)))
+}
+
+/// The name of a hold of the performance called `performance` (its whole name).
+#[must_use]
+pub fn of_hold(performance: &str, hold: HoldId) -> String {
+    format!("{performance}/holds/{hold}")
+}
+
+/// The name of an order of the performance called `performance` (its whole name).
+#[must_use]
+pub fn of_order(performance: &str, order: OrderId) -> String {
+    format!("{performance}/orders/{order}")
+}
+
+/// Whether `id` is 1 to 63 of `a-z`, `0-9` and `-`, starting with a letter and not ending in `-`.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    let bytes = id.as_bytes();
+    bytes.len() <= ID_BYTES_MAX
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last() != Some(&b'-')
+        && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+fn child<'n>(name: &'n str, collection: &str) -> Option<(&'n str, u64)> {
+    let (performance, number) = name.strip_prefix("performances/")?.split_once(collection)?;
+    // One number has one name: no sign, no leading zeros.
+    let canonical = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_id(performance) && canonical).then_some(())?;
+    Some((performance, number.parse().ok()?))
+}
+
+fn malformed(field: &'static str, name: &str, form: &str) -> Problem {
+    if name.is_empty() {
+        return Problem::field(field, format!("required, of the form {form}"));
+    }
+    Problem::field(field, format!("must have the form {form}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_performances() {
+        for good in
+            ["performances/a", "performances/swan-lake-2", &format!("performances/a{}", "b".repeat(62))]
+        {
+            assert_eq!(performance("name", good).ok(), good.strip_prefix("performances/"));
+        }
+        let long = format!("performances/a{}", "b".repeat(63));
+        for bad in [
+            "",
+            "a",
+            "performances/",
+            "performances/-",
+            "performances/A",
+            "performances/1a",
+            "performances/a-",
+            "performances/a/b",
+            "venues/a",
+            "performances/a b",
+            "performances/é",
+            " performances/a",
+            &long,
+        ] {
+            assert!(performance("name", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_holds_and_orders_round_trip() {
+        let name = of_hold("performances/p", HoldId(u64::MAX));
+        assert_eq!(hold("name", &name).ok(), Some(("p", HoldId(u64::MAX))));
+        let name = of_order("performances/p", OrderId(1));
+        assert_eq!(order("name", &name).ok(), Some(("p", OrderId(1))));
+    }
+
+    #[test]
+    fn a_number_has_one_name() {
+        for bad in ["", "0", "01", "+1", "-1", "1 ", "1/", "x", "18446744073709551616", "１"] {
+            assert!(hold("name", &format!("performances/p/holds/{bad}")).is_err(), "{bad}");
+            assert!(order("name", &format!("performances/p/orders/{bad}")).is_err(), "{bad}");
+        }
+        assert!(hold("name", "performances/p/orders/1").is_err());
+        assert!(order("name", "performances//orders/1").is_err());
+    }
+}

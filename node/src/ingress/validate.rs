@@ -1,0 +1,207 @@
+//! The form of every field of a request. What a field means for a performance is the engine's business.
+
+use earlybird_engine::{BuyerId, Grade, RequestId, SeatIndex, Seats};
+use uuid::Uuid;
+
+use super::status::{Problem, Reason};
+
+/// Longest `buyer_id`, in bytes.
+const BUYER_BYTES_MAX: usize = 64;
+/// Longest member grade, in bytes.
+const GRADE_BYTES_MAX: usize = 32;
+/// Longest `payment_key`, in characters.
+const PAYMENT_KEY_CHARS_MAX: usize = 200;
+/// Longest `reason` of a refund, in characters.
+const REFUND_REASON_CHARS_MAX: usize = 200;
+/// Length of a UUID with its hyphens.
+const UUID_BYTES: usize = 36;
+/// Most seats that a hold or a refund names. Above any `seats_per_hold_max`, so that the limit is what a caller hears
+/// of first; it only bounds the work on a hostile request.
+pub const SEATS_NAMED_MAX: usize = 1_000;
+/// Most seats that an operator blocks or unblocks at once.
+pub const SEATS_BLOCKED_MAX: usize = 10_000;
+/// Items of a page when the caller does not say.
+pub const PAGE_SIZE_DEFAULT: usize = 50;
+/// Most items of a page.
+pub const PAGE_SIZE_MAX: usize = 1_000;
+
+/// Who buys. The text is moved, not copied.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is empty, too long, or has control characters.
+pub fn buyer(text: String) -> Result<BuyerId, Problem> {
+    let field = "buyer_id";
+    if text.is_empty() {
+        return Err(Problem::field(field, "required"));
+    }
+    if text.len() > BUYER_BYTES_MAX {
+        return Err(Problem::field(field, format!("must have at most {BUYER_BYTES_MAX} bytes")));
+    }
+    if has_control_characters(&text) {
+        return Err(Problem::field(field, "must not have control characters"));
+    }
+    Ok(BuyerId(text.into_boxed_str()))
+}
+
+/// A member grade; an empty one is none. Grades are compared in lower case.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is too long or has control characters.
+pub fn grade(mut text: String) -> Result<Option<Grade>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > GRADE_BYTES_MAX {
+        return Err(Problem::field("grade", format!("must have at most {GRADE_BYTES_MAX} bytes")));
+    }
+    if has_control_characters(&text) {
+        return Err(Problem::field("grade", "must not have control characters"));
+    }
+    text.make_ascii_lowercase();
+    Ok(Some(Grade(text.into_boxed_str())))
+}
+
+/// The key that makes a retry harmless: a UUID in its form with hyphens, any case, not all zeros.
+///
+/// # Errors
+/// `INVALID_FIELD` otherwise.
+pub fn request_id(text: &str) -> Result<RequestId, Problem> {
+    // The length tells the form with hyphens from the others, which the parser would take as well.
+    match Uuid::try_parse(text) {
+        Ok(id) if text.len() == UUID_BYTES && !id.is_nil() => Ok(RequestId(*id.as_bytes())),
+        Ok(id) if id.is_nil() => Err(Problem::field("request_id", "must not be the zero UUID")),
+        _ if text.is_empty() => {
+            Err(Problem::field("request_id", "required: a UUID, a new one for each request"))
+        }
+        _ => Err(Problem::field("request_id", "must be a UUID such as 6f1c2a34-58d7-4b0e-9a3c-2f6d1e0b7c55")),
+    }
+}
+
+/// Seats, as many as `max` at most.
+///
+/// # Errors
+/// `INVALID_SEATS` when they are more.
+pub fn seats(named: &[u32], max: usize) -> Result<Seats, Problem> {
+    if named.len() > max {
+        let what = format!("{} seats are too many for one request: at most {max}", named.len());
+        return Err(Problem::new(Reason::InvalidSeats, "").with_field("seats", what));
+    }
+    Ok(named.iter().copied().map(SeatIndex).collect())
+}
+
+/// An amount in minor units.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is negative.
+pub fn amount_minor(amount: i64) -> Result<i64, Problem> {
+    if amount < 0 {
+        return Err(Problem::field("amount_minor", "must be 0 or more"));
+    }
+    Ok(amount)
+}
+
+/// The payment provider's key.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is empty, too long, or has control characters.
+pub fn payment_key(text: String) -> Result<Box<str>, Problem> {
+    let field = "payment_key";
+    // Bytes first: counting the characters of a hostile megabyte is work.
+    if text.is_empty()
+        || text.len() > PAYMENT_KEY_CHARS_MAX * 4
+        || text.chars().count() > PAYMENT_KEY_CHARS_MAX
+    {
+        return Err(Problem::field(field, format!("must have 1 to {PAYMENT_KEY_CHARS_MAX} characters")));
+    }
+    if has_control_characters(&text) {
+        return Err(Problem::field(field, "must not have control characters"));
+    }
+    Ok(text.into_boxed_str())
+}
+
+/// Why a refund is asked for.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is too long.
+pub fn refund_reason(text: &str) -> Result<(), Problem> {
+    if text.len() > REFUND_REASON_CHARS_MAX * 4 || text.chars().count() > REFUND_REASON_CHARS_MAX {
+        return Err(Problem::field(
+            "reason",
+            format!("must have at most {REFUND_REASON_CHARS_MAX} characters"),
+        ));
+    }
+    Ok(())
+}
+
+/// The number of items of a page: the default for 0, and never more than the most.
+///
+/// # Errors
+/// `INVALID_FIELD` when it is negative.
+pub fn page_size(asked_for: i32) -> Result<usize, Problem> {
+    match usize::try_from(asked_for) {
+        Ok(0) => Ok(PAGE_SIZE_DEFAULT),
+        Ok(size) => Ok(size.min(PAGE_SIZE_MAX)),
+        Err(_) => Err(Problem::field("page_size", "must be 0 or more")),
+    }
+}
+
+fn has_control_characters(text: &str) -> bool {
+    // ASCII first: it is nearly every text, and one pass over bytes.
+    text.bytes().any(|byte| byte.is_ascii_control())
+        || (!text.is_ascii() && text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buyers() {
+        for good in ["a", "buyer-1", "구매자", "a b", &"x".repeat(64)] {
+            assert_eq!(buyer(good.to_owned()).map(|buyer| buyer.0).ok().as_deref(), Some(good));
+        }
+        for bad in ["", "a\n", "\0", "\u{85}", "a\u{7f}", &"x".repeat(65), &"é".repeat(33)] {
+            assert!(buyer(bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn grades_are_lower_case() {
+        assert_eq!(grade(String::new()).ok(), Some(None));
+        assert_eq!(grade("VIP".to_owned()).ok(), Some(Some(Grade("vip".into()))));
+        assert!(grade("x".repeat(33)).is_err());
+        assert!(grade("v\tip".to_owned()).is_err());
+    }
+
+    #[test]
+    fn request_ids() {
+        let id = Uuid::from_u128(0x6f1c_2a34_58d7_4b0e_9a3c_2f6d_1e0b_7c55);
+        let text = id.hyphenated().to_string();
+        assert_eq!(request_id(&text).ok(), Some(RequestId(*id.as_bytes())));
+        assert_eq!(request_id(&text.to_uppercase()).ok(), Some(RequestId(*id.as_bytes())));
+        for bad in [
+            "",
+            "x",
+            &id.simple().to_string(),
+            &id.urn().to_string(),
+            &id.braced().to_string(),
+            &Uuid::nil().to_string(),
+            &text[1..],
+            &format!("{text} "),
+        ] {
+            assert!(request_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        assert!(seats(&vec![1; SEATS_NAMED_MAX], SEATS_NAMED_MAX).is_ok());
+        assert!(seats(&vec![1; SEATS_NAMED_MAX + 1], SEATS_NAMED_MAX).is_err());
+        assert!(amount_minor(0).is_ok() && amount_minor(i64::MAX).is_ok() && amount_minor(-1).is_err());
+        assert!(payment_key(String::new()).is_err() && payment_key("열".repeat(200)).is_ok());
+        assert!(payment_key("k".repeat(201)).is_err() && payment_key("k\n".to_owned()).is_err());
+        assert!(refund_reason("").is_ok() && refund_reason(&"r".repeat(201)).is_err());
+        assert_eq!([0, 1, 1_000, i32::MAX].map(|size| page_size(size).ok()), [50, 1, 1_000, 1_000].map(Some));
+        assert!(page_size(-1).is_err());
+    }
+}
