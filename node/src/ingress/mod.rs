@@ -1,5 +1,85 @@
-//! Where calls come in.
+//! Where calls come in: every field is checked, the performance is found, and what the engine answers becomes a message.
+//!
+//! ```text
+//!  unary ────► Parse ──► Wish ──► directory: shard ──► Command ──► Shard::call ──► Told ──► message, or Problem ──► Status
+//!  Session ──► the same, in batches, over one queue of replies                      └─────────► or SessionError
+//!  watches ──► the shard's feeds, across restarts of the shard
+//! ```
+//!
+//! Invariant: a session and a unary call say the same of the same command, since they share all but the transport.
 
+mod admin;
+mod answer;
+mod deadline;
+mod fingerprint;
+pub mod meters;
 pub mod names;
+mod order;
+mod orders;
+mod page;
+mod seating;
+mod session;
 pub mod status;
+mod unary;
 pub mod validate;
+mod waitlist;
+mod watch;
+mod wish;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use earlybird_persistence::PerformanceId;
+use tokio_util::sync::CancellationToken;
+
+use crate::node::Node;
+use crate::shard::Shard;
+use meters::Meters;
+use status::Problem;
+
+/// Bounds of calls.
+#[derive(Clone, Copy, Debug)]
+pub struct IngressOptions {
+    /// Longest life of a unary call, and of a command of a session.
+    pub request_timeout: Duration,
+    /// Commands of one session without a reply; at so many the server stops reading.
+    pub session_in_flight_max: usize,
+}
+
+impl Default for IngressOptions {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(10), session_in_flight_max: 4_096 }
+    }
+}
+
+/// What all services share.
+pub struct Ingress {
+    node: Arc<Node>,
+    options: IngressOptions,
+    /// Ends watches and sessions when the node shuts down.
+    draining: CancellationToken,
+    meters: Meters,
+}
+
+/// One handle that implements `Seating`, `Waitlist`, `Orders` and `Admin`.
+#[derive(Clone)]
+pub struct Services(Arc<Ingress>);
+
+impl Services {
+    /// Services of `node`. Cancel `draining` when the node begins to shut down: watches then end with `DRAINING`, and
+    /// sessions once they have answered what they had read.
+    #[must_use]
+    pub fn new(node: Arc<Node>, options: IngressOptions, draining: CancellationToken) -> Self {
+        Self(Arc::new(Ingress { node, options, draining, meters: Meters::default() }))
+    }
+}
+
+impl Ingress {
+    /// The shard of a performance by its `{performance}`.
+    async fn shard(&self, id: &str) -> Result<Arc<Shard>, Problem> {
+        if let Some(shard) = self.node.directory.active(id) {
+            return Ok(shard);
+        }
+        self.node.directory.shard(&PerformanceId::from(id)).await.map_err(Problem::inactive)
+    }
+}

@@ -1,0 +1,83 @@
+//! Orders as the API shows them, from memory or from the store.
+
+use earlybird_engine::{OrderId, OrderView, Timestamp};
+use earlybird_persistence as store;
+use earlybird_persistence::OrderRow;
+use earlybird_proto::v1;
+
+use super::answer::{numbers, time};
+use super::names;
+use super::status::{Problem, Reason};
+use crate::node::Node;
+use crate::shard::{Shard, state_name};
+
+/// An order of a shard: from memory when all that changed it is durable, else as the store has it.
+///
+/// # Errors
+/// `ORDER_NOT_FOUND`, or `STORE_UNAVAILABLE`.
+pub(crate) async fn durable(node: &Node, shard: &Shard, order: OrderId) -> Result<v1::Order, Problem> {
+    let committed = shard.committed();
+    let in_memory = shard.read(|state| {
+        let view = state.order(order)?;
+        Some((view.last_sequence <= committed).then(|| from_view(shard, &view)))
+    });
+    match in_memory {
+        Some(Some(message)) => Ok(message),
+        None => Err(not_found()),
+        Some(None) => {
+            let row = node.store.order(&shard.performance().id, store::OrderId(order.0)).await?;
+            row.map(|row| from_row(&row)).ok_or_else(not_found)
+        }
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(Reason::OrderNotFound, "no such order")
+}
+
+fn from_view(shard: &Shard, order: &OrderView<'_>) -> v1::Order {
+    let info = shard.performance();
+    v1::Order {
+        name: names::of_order(&info.name, order.order),
+        buyer_id: order.buyer.0.to_string(),
+        seats: numbers(order.seats),
+        state: state_number(state_name(order)),
+        amount_minor: order.amount_minor,
+        refunded_minor: order.refunded_minor,
+        currency_code: info.settings.currency.to_string(),
+        create_time: Some(time(order.began_at)),
+        update_time: Some(time(order.changed_at)),
+        hold: names::of_hold(&info.name, order.hold),
+        seats_left: numbers(order.seats_left),
+        decline_reason: order.decline_reason.unwrap_or_default().to_owned(),
+    }
+}
+
+/// An order as the store has it.
+#[must_use]
+pub(crate) fn from_row(row: &OrderRow) -> v1::Order {
+    let performance = format!("performances/{}", row.performance);
+    let seats: Vec<u32> = row.seats.iter().map(|seat| seat.0).collect();
+    let seats_left = match &*row.state {
+        "PAID" | "REFUNDING" => seats.clone(),
+        _ => Vec::new(),
+    };
+    v1::Order {
+        name: names::of_order(&performance, OrderId(row.order.0)),
+        buyer_id: row.buyer.as_str().to_owned(),
+        seats,
+        state: state_number(&row.state),
+        amount_minor: row.amount_minor,
+        refunded_minor: row.refunded_minor,
+        currency_code: row.currency.to_string(),
+        create_time: Some(time(Timestamp(row.created_at.0))),
+        update_time: Some(time(Timestamp(row.updated_at.0))),
+        hold: String::new(),
+        seats_left,
+        decline_reason: String::new(),
+    }
+}
+
+fn state_number(name: &str) -> i32 {
+    v1::order::State::from_str_name(name).unwrap_or_default().into()
+}

@@ -1,0 +1,140 @@
+//! The `Seating` service.
+
+use earlybird_engine::HoldId;
+use earlybird_proto::v1::{self, seating_server::Seating};
+use futures::stream::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::answer::{Told, live_hold};
+use super::session::Session;
+use super::status::{Problem, Reason};
+use super::unary::Decided;
+use super::{Ingress, Services, names, validate};
+use crate::auth::Caller;
+use crate::shard::SeatMapSnapshot;
+
+/// The message of a snapshot. The states are shared, not copied.
+pub(super) fn seat_map(performance: &str, snapshot: &SeatMapSnapshot) -> v1::SeatMap {
+    let counts = &snapshot.counts;
+    v1::SeatMap {
+        performance: performance.to_owned(),
+        version: snapshot.version,
+        states: snapshot.states.clone(),
+        generation: snapshot.generation,
+        counts: Some(v1::SeatCounts {
+            free: counts.free,
+            held: counts.held,
+            paying: counts.paying,
+            sold: counts.sold,
+            blocked: counts.blocked,
+        }),
+    }
+}
+
+async fn hold_of(decided: Decided) -> Result<Response<v1::Hold>, Problem> {
+    match decided.told {
+        Told::Hold(hold) => Ok(Response::new(hold)),
+        _ => Err(Problem::mismatch()),
+    }
+}
+
+#[tonic::async_trait]
+impl Seating for Services {
+    type WatchSeatMapStream = BoxStream<'static, Result<v1::WatchSeatMapResponse, Status>>;
+    type SessionStream = Session;
+
+    async fn get_seat_map(
+        &self,
+        request: Request<v1::GetSeatMapRequest>,
+    ) -> Result<Response<v1::SeatMap>, Status> {
+        let name = request.into_inner().performance;
+        let shard = self.0.shard(names::performance("performance", &name)?).await?;
+        Ok(Response::new(seat_map(&name, &shard.seat_map())))
+    }
+
+    async fn watch_seat_map(
+        &self,
+        request: Request<v1::WatchSeatMapRequest>,
+    ) -> Result<Response<Self::WatchSeatMapStream>, Status> {
+        let request = request.into_inner();
+        let shard = self.0.shard(names::performance("performance", &request.performance)?).await?;
+        // Versions count from 1, so 0 is "none yet".
+        let resume =
+            (request.resume_version > 0).then_some((request.resume_generation, request.resume_version));
+        Ok(Response::new(Ingress::watch_seat_map(&self.0, &shard, resume)))
+    }
+
+    async fn hold_seats(&self, request: Request<v1::HoldSeatsRequest>) -> Result<Response<v1::Hold>, Status> {
+        self.0.mutate(request, hold_of).await
+    }
+
+    async fn hold_best_available(
+        &self,
+        request: Request<v1::HoldBestAvailableRequest>,
+    ) -> Result<Response<v1::Hold>, Status> {
+        self.0.mutate(request, hold_of).await
+    }
+
+    async fn extend_hold(
+        &self,
+        request: Request<v1::ExtendHoldRequest>,
+    ) -> Result<Response<v1::Hold>, Status> {
+        self.0.mutate(request, hold_of).await
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<v1::ReleaseHoldRequest>,
+    ) -> Result<Response<v1::Hold>, Status> {
+        self.0.mutate(request, hold_of).await
+    }
+
+    async fn get_hold(&self, request: Request<v1::GetHoldRequest>) -> Result<Response<v1::Hold>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let (id, hold) = names::hold("name", &request.name)?;
+        let shard = self.0.shard(id).await?;
+        let buyer = validate::buyer(request.buyer_id)?;
+        caller.may_act_for(&buyer.0)?;
+        let now = self.0.node.clock.now();
+        let hold = shard.read(|state| {
+            // A hold past its deadline is unusable at once (I5), also when its timer has not come yet.
+            let view = state.hold(hold).filter(|view| view.order.is_some() || now < view.deadline);
+            let view = view.ok_or_else(|| Problem::new(Reason::HoldNotFound, "no such hold"))?;
+            if *view.buyer != buyer {
+                return Err(Problem::new(Reason::NotHolder, "it belongs to another buyer"));
+            }
+            Ok(live_hold(shard.performance(), now, &view))
+        })?;
+        Ok(Response::new(hold))
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<v1::ListHoldsRequest>,
+    ) -> Result<Response<v1::ListHoldsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let id = names::performance("parent", &request.parent)?;
+        let buyer = validate::buyer(request.buyer_id)?;
+        caller.may_act_for(&buyer.0)?;
+        let shard = self.0.shard(id).await?;
+        let now = self.0.node.clock.now();
+        let mut holds: Vec<(HoldId, v1::Hold)> = shard.read(|state| {
+            let live = state.holds_of(&buyer).filter(|view| view.order.is_some() || now < view.deadline);
+            live.map(|view| (view.hold, live_hold(shard.performance(), now, &view))).collect()
+        });
+        // Numbers are given in the order of acceptance.
+        holds.sort_unstable_by_key(|(id, _)| *id);
+        let holds = holds.into_iter().map(|(_, hold)| hold).collect();
+        Ok(Response::new(v1::ListHoldsResponse { holds }))
+    }
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::SessionRequest>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let caller = Caller::of(&request);
+        Ok(Response::new(Session::new(self.0.clone(), caller, request.into_inner())))
+    }
+}

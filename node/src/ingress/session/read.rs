@@ -1,0 +1,152 @@
+//! Reading commands, and handing them to their shards in batches.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use earlybird_proto::v1;
+use earlybird_proto::v1::session_request::Command;
+use futures::Stream as _;
+
+use super::Session;
+use super::background;
+use super::routes::{RouteIndex, Waiting, Way};
+use super::slots::InFlight;
+use crate::ingress::deadline;
+use crate::ingress::fingerprint::Fingerprinter;
+use crate::ingress::meters::Kind;
+use crate::ingress::status::Problem;
+use crate::ingress::wish::{Parse as _, Wish};
+use crate::reply::{ReplyTo, Ticket};
+use crate::shard::Job;
+
+/// Commands read at a time: what a shard takes in one wake-up.
+const BATCH_MAX: usize = 256;
+
+impl Session {
+    /// Reads what the client has sent, up to a batch. Returns whether there may be more.
+    pub(super) fn poll_commands(&mut self, context: &mut Context<'_>) -> bool {
+        let now = Instant::now();
+        let room = self.ingress.options.session_in_flight_max.saturating_sub(self.in_flight.len());
+        let limit = room.min(BATCH_MAX);
+        let mut touched = std::mem::take(&mut self.touched);
+        let mut read = 0;
+        while read < limit {
+            let Some(commands) = self.commands.as_mut() else { break };
+            match std::pin::Pin::new(commands).poll_next(context) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(request))) => {
+                    self.accept(request, now, read == 0, &mut touched);
+                    read += 1;
+                }
+                Poll::Ready(None) => self.commands = None,
+                Poll::Ready(Some(Err(status))) => {
+                    // The client broke off, or does not speak the protocol.
+                    self.commands = None;
+                    self.ending.get_or_insert(status);
+                }
+            }
+        }
+        for route in touched.drain(..) {
+            self.submit(route);
+        }
+        self.touched = touched;
+        read == limit && limit > 0
+    }
+
+    /// Takes one command. Only the first of a batch is timed: it has waited longest, and a clock costs.
+    fn accept(
+        &mut self,
+        request: v1::SessionRequest,
+        now: Instant,
+        timed: bool,
+        touched: &mut Vec<RouteIndex>,
+    ) {
+        let v1::SessionRequest { tag, timeout_ms, command } = request;
+        let wish = match self.check(command) {
+            Ok(wish) => wish,
+            Err(problem) => return self.refuse(tag, Kind::Invalid, problem),
+        };
+        let kind = wish.kind();
+        let route = self.routes.of(wish.performance());
+        let expires_at = deadline::of_command(now, timeout_ms, self.ingress.options.request_timeout);
+        let slot = self.in_flight.insert(InFlight {
+            tag,
+            route,
+            kind,
+            timed_since: timed.then_some(now),
+            expires_at,
+        });
+        self.routes.sent(route);
+        self.place(route, Waiting { slot, wish, expires_at }, touched);
+    }
+
+    fn check(&mut self, command: Option<Command>) -> Result<Wish, Problem> {
+        let wish = parse(command, &mut self.fingerprinter)?;
+        wish.authorise(&self.caller).map_err(|status| Problem::denied(&status))?;
+        Ok(wish)
+    }
+
+    /// Puts a command where it goes: to the batch of its shard, or in line for a performance that is being loaded.
+    fn place(&mut self, index: RouteIndex, command: Waiting, touched: &mut Vec<RouteIndex>) {
+        let Some(route) = self.routes.get_mut(index) else { return };
+        let is_first = route.jobs.is_empty();
+        // Looked at once for each batch: it takes a lock.
+        if is_first && (matches!(route.way, Way::Closed) || route.is_stale()) {
+            match self.ingress.node.directory.active(route.id()) {
+                Some(shard) => route.open(shard),
+                None => {
+                    self.background.push(background::open(Arc::clone(&self.ingress), index, route.id()));
+                    route.way = Way::Opening(Vec::new());
+                }
+            }
+        }
+        if let Way::Opening(waiting) = &mut route.way {
+            waiting.push(command);
+            return;
+        }
+        if is_first {
+            touched.push(index);
+        }
+        self.queue(index, command);
+    }
+
+    /// Adds a command to the batch of its shard.
+    pub(super) fn queue(&mut self, index: RouteIndex, command: Waiting) {
+        let Waiting { slot, wish, expires_at } = command;
+        let Some(route) = self.routes.get_mut(index) else { return };
+        let Some(shard) = &route.shard else { return };
+        match wish.resolve(&shard.performance().layout) {
+            Ok(command) => {
+                let reply = ReplyTo::Port(Ticket::new(self.port.clone(), slot.into()));
+                route.jobs.push(Job { command, expires_at: Some(expires_at), reply });
+            }
+            Err(rejection) => {
+                let problem = Problem::rejected(rejection, &shard.performance().name);
+                self.answer(slot, Err(problem));
+            }
+        }
+    }
+
+    /// Hands the batch of a shard over.
+    pub(super) fn submit(&mut self, index: RouteIndex) {
+        let Some(route) = self.routes.get_mut(index) else { return };
+        if let Some(shard) = &route.shard {
+            shard.submit_all(&mut route.jobs);
+        }
+    }
+}
+
+fn parse(command: Option<Command>, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+    match command {
+        Some(Command::HoldSeats(request)) => request.parse(by),
+        Some(Command::HoldBestAvailable(request)) => request.parse(by),
+        Some(Command::ExtendHold(request)) => request.parse(by),
+        Some(Command::ReleaseHold(request)) => request.parse(by),
+        Some(Command::JoinWaitlist(request)) => request.parse(by),
+        Some(Command::LeaveWaitlist(request)) => request.parse(by),
+        Some(Command::PayHold(request)) => request.parse(by),
+        Some(Command::RefundOrder(request)) => request.parse(by),
+        None => Err(Problem::field("command", "required, and one that this server knows")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Telling the client what its commands came to.
+
+use std::sync::Arc;
+
+use earlybird_engine::{Action, Answer, Timestamp};
+use earlybird_proto::v1;
+use earlybird_proto::v1::session_response::Result as Message;
+
+use super::port::Delivered;
+use super::{Session, background};
+use crate::ingress::answer::{Told, tell};
+use crate::ingress::meters::Kind;
+use crate::ingress::status::Problem;
+use crate::ingress::wish::take_buyer;
+use crate::reply::Unavailable;
+
+impl Session {
+    /// Tells all replies that have come.
+    pub(super) fn take_replies(&mut self) {
+        let mut delivered = std::mem::take(&mut self.delivered);
+        self.port.take(&mut delivered);
+        if !delivered.is_empty() {
+            let now = self.ingress.node.clock.now();
+            for Delivered { slot, reply } in delivered.drain(..) {
+                match reply {
+                    Some((action, Ok(answer))) => self.accepted(slot, now, action, answer),
+                    Some((_, Err(failure))) => {
+                        let problem = Problem::failed(failure, self.performance_of(slot));
+                        self.answer(slot, Err(problem));
+                    }
+                    None => self.answer(slot, Err(Unavailable::ShardRestarted.into())),
+                }
+            }
+        }
+        self.delivered = delivered;
+    }
+
+    /// The whole name of the performance of a command in flight.
+    fn performance_of(&self, slot: u32) -> &str {
+        let route = self.in_flight.get(slot).and_then(|command| self.routes.get(command.route));
+        route.and_then(|route| route.shard.as_ref()).map_or("", |shard| &shard.performance().name)
+    }
+
+    fn accepted(&mut self, slot: u32, now: Timestamp, action: Action, answer: Answer) {
+        let Some(command) = self.in_flight.get(slot) else { return };
+        let Some(shard) = self.routes.get(command.route).and_then(|route| route.shard.as_ref()) else {
+            return;
+        };
+        let message = match tell(shard, now, take_buyer(action), answer) {
+            Ok(Told::Hold(hold)) => Ok(Message::Hold(hold)),
+            Ok(Told::Place(entry)) => Ok(Message::WaitlistEntry(entry)),
+            Ok(Told::Left) => Ok(Message::Left(v1::LeaveWaitlistResponse {})),
+            Ok(Told::Payment(order)) => {
+                let (ingress, shard) = (Arc::clone(&self.ingress), Arc::clone(shard));
+                self.background.push(background::pay(ingress, slot, shard, order, command.expires_at));
+                return;
+            }
+            Ok(Told::Refund(refund, order)) => {
+                let (ingress, shard) = (Arc::clone(&self.ingress), Arc::clone(shard));
+                let both = (refund, order);
+                self.background.push(background::refund(ingress, slot, shard, both, command.expires_at));
+                return;
+            }
+            Ok(Told::Done) => Err(Problem::mismatch()),
+            Err(problem) => Err(problem),
+        };
+        self.answer(slot, message);
+    }
+
+    /// The last word on a command in flight.
+    pub(super) fn answer(&mut self, slot: u32, message: Result<Message, Problem>) {
+        let Some(command) = self.in_flight.get(slot) else { return };
+        self.in_flight.remove(slot);
+        self.routes.answered(command.route);
+        if let Some(since) = command.timed_since {
+            self.ingress.meters.took(command.kind, since.elapsed());
+        }
+        match message {
+            Ok(message) => {
+                self.tally.add(command.kind, None);
+                self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
+            }
+            Err(problem) => self.refuse(command.tag, command.kind, problem),
+        }
+    }
+
+    /// Tells a problem.
+    pub(super) fn refuse(&mut self, tag: u64, kind: Kind, problem: Problem) {
+        self.tally.add(kind, Some(problem.reason));
+        let error = Message::Error(problem.into());
+        self.ready.push_back(v1::SessionResponse { tag, result: Some(error) });
+    }
+}

@@ -1,0 +1,62 @@
+//! The way of one unary mutation.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tonic::{Request, Status};
+
+use super::answer::{Told, tell};
+use super::fingerprint::Fingerprinter;
+use super::status::Problem;
+use super::wish::{Parse, Wish};
+use super::{Ingress, deadline};
+use crate::auth::Caller;
+use crate::shard::Shard;
+
+/// A decided mutation.
+pub(super) struct Decided {
+    pub(super) shard: Arc<Shard>,
+    pub(super) told: Told,
+    pub(super) expires_at: Instant,
+}
+
+impl Ingress {
+    /// Carries a unary mutation to its shard and `finish`es it. A caller that goes away drops this future: a command
+    /// that is not decided yet is then not decided any more.
+    pub(super) async fn mutate<R, T>(
+        &self,
+        request: Request<R>,
+        finish: impl AsyncFnOnce(Decided) -> Result<T, Problem>,
+    ) -> Result<T, Status>
+    where
+        R: Parse,
+    {
+        let arrived = Instant::now();
+        let expires_at = deadline::of_call(request.metadata(), self.options.request_timeout);
+        let caller = Caller::of(&request);
+        let wish = request.into_inner().parse(&mut Fingerprinter::default())?;
+        wish.authorise(&caller)?;
+        let kind = wish.kind();
+        let finished = match self.decide(wish, expires_at).await {
+            Ok(decided) => finish(decided).await,
+            Err(problem) => Err(problem),
+        };
+        self.meters.count(kind, finished.as_ref().err().map(|problem| problem.reason), 1);
+        self.meters.took(kind, arrived.elapsed());
+        Ok(finished?)
+    }
+
+    async fn decide(&self, wish: Wish, expires_at: Instant) -> Result<Decided, Problem> {
+        let shard = tokio::time::timeout_at(expires_at.into(), self.shard(wish.performance()))
+            .await
+            .unwrap_or_else(|_| Err(Problem::deadline_exceeded()))?;
+        let info = shard.performance();
+        let buyer = wish.buyer().cloned();
+        let command =
+            wish.resolve(&info.layout).map_err(|rejection| Problem::rejected(rejection, &info.name))?;
+        let reply = shard.call(command, Some(expires_at)).await;
+        let answer = reply.map_err(|failure| Problem::failed(failure, &info.name))?;
+        let told = tell(&shard, self.node.clock.now(), buyer, answer)?;
+        Ok(Decided { shard, told, expires_at })
+    }
+}

@@ -1,0 +1,100 @@
+//! The `Waitlist` service.
+
+use earlybird_engine::{Rejection, SeatIndex};
+use earlybird_proto::v1::{self, waitlist_server::Waitlist};
+use futures::stream::BoxStream;
+use tonic::{Request, Response, Status};
+
+use super::answer::Told;
+use super::status::Problem;
+use super::{Ingress, Services, names, validate};
+use crate::auth::Caller;
+
+#[tonic::async_trait]
+impl Waitlist for Services {
+    type WatchOffersStream = BoxStream<'static, Result<v1::WatchOffersResponse, Status>>;
+
+    async fn join_waitlist(
+        &self,
+        request: Request<v1::JoinWaitlistRequest>,
+    ) -> Result<Response<v1::WaitlistEntry>, Status> {
+        self.0
+            .mutate(request, async |decided| match decided.told {
+                Told::Place(entry) => Ok(Response::new(entry)),
+                _ => Err(Problem::mismatch()),
+            })
+            .await
+    }
+
+    async fn leave_waitlist(
+        &self,
+        request: Request<v1::LeaveWaitlistRequest>,
+    ) -> Result<Response<v1::LeaveWaitlistResponse>, Status> {
+        self.0
+            .mutate(request, async |decided| match decided.told {
+                Told::Left => Ok(Response::new(v1::LeaveWaitlistResponse {})),
+                _ => Err(Problem::mismatch()),
+            })
+            .await
+    }
+
+    async fn get_waitlist_entry(
+        &self,
+        request: Request<v1::GetWaitlistEntryRequest>,
+    ) -> Result<Response<v1::WaitlistEntry>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let id = names::performance("performance", &request.performance)?;
+        let buyer = validate::buyer(request.buyer_id)?;
+        caller.may_act_for(&buyer.0)?;
+        let shard = self.0.shard(id).await?;
+        let seat = SeatIndex(request.seat);
+        let position = shard.read(|state| state.waitlist_position(&buyer, seat));
+        let position =
+            position.ok_or_else(|| Problem::rejected(Rejection::NotWaiting, &shard.performance().name))?;
+        Ok(Response::new(v1::WaitlistEntry {
+            performance: request.performance,
+            seat: seat.0,
+            buyer_id: buyer.0.into_string(),
+            position,
+        }))
+    }
+
+    async fn list_waitlist_entries(
+        &self,
+        request: Request<v1::ListWaitlistEntriesRequest>,
+    ) -> Result<Response<v1::ListWaitlistEntriesResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let id = names::performance("parent", &request.parent)?;
+        let buyer = validate::buyer(request.buyer_id)?;
+        caller.may_act_for(&buyer.0)?;
+        let shard = self.0.shard(id).await?;
+        let mut entries: Vec<v1::WaitlistEntry> = shard.read(|state| {
+            let place = |seat: SeatIndex| {
+                Some(v1::WaitlistEntry {
+                    performance: request.parent.clone(),
+                    seat: seat.0,
+                    buyer_id: buyer.0.to_string(),
+                    position: state.waitlist_position(&buyer, seat)?,
+                })
+            };
+            state.waits_of(&buyer).filter_map(place).collect()
+        });
+        entries.sort_unstable_by_key(|entry| entry.seat);
+        Ok(Response::new(v1::ListWaitlistEntriesResponse { entries }))
+    }
+
+    async fn watch_offers(
+        &self,
+        request: Request<v1::WatchOffersRequest>,
+    ) -> Result<Response<Self::WatchOffersStream>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let id = names::performance("performance", &request.performance)?;
+        let buyer = validate::buyer(request.buyer_id)?;
+        caller.may_act_for(&buyer.0)?;
+        let shard = self.0.shard(id).await?;
+        Ok(Response::new(Ingress::watch_offers(&self.0, &shard, buyer)))
+    }
+}

@@ -1,0 +1,245 @@
+//! From a request to what is wished of a performance: the same for a unary call and for a command of a session.
+
+use earlybird_engine::ZoneIndex;
+use earlybird_engine::{Action, BuyerId, CategoryIndex, Command, Layout, Rejection, RequestStamp, SeatIndex};
+use earlybird_proto::v1;
+use tonic::Status;
+
+use super::fingerprint::{Fingerprint, Fingerprinter};
+use super::meters::Kind;
+use super::names;
+use super::status::Problem;
+use super::validate::{self, SEATS_BLOCKED_MAX, SEATS_NAMED_MAX};
+use crate::auth::Caller;
+
+/// A checked request that has not been resolved to a performance yet.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// A name in the performance, or its own: the text that came, so that nothing is copied.
+    name: String,
+    /// Where the id of the performance ends in `name`.
+    id_end: usize,
+    stamp: RequestStamp,
+    action: Action,
+    /// For best available: what the layout must be asked for.
+    filter: Option<Box<Filter>>,
+}
+
+/// Names of a category and a zone, empty for any.
+#[derive(Debug)]
+struct Filter {
+    category: String,
+    zone: String,
+}
+
+impl Wish {
+    /// The `{performance}`.
+    #[must_use]
+    pub(crate) fn performance(&self) -> &str {
+        &self.name["performances/".len()..self.id_end]
+    }
+
+    /// Which method was called.
+    #[must_use]
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::of(&self.action)
+    }
+
+    /// Who asks; none for an operator.
+    #[must_use]
+    pub(crate) fn buyer(&self) -> Option<&BuyerId> {
+        buyer_of(&self.action)
+    }
+
+    /// Whether the caller may wish this: a buyer for itself alone, and what no buyer asks for only as an administrator.
+    ///
+    /// # Errors
+    /// The status to answer with.
+    pub(crate) fn authorise(&self, caller: &Caller) -> Result<(), Status> {
+        match self.buyer() {
+            Some(buyer) => caller.may_act_for(&buyer.0),
+            None => caller.require_admin(),
+        }
+    }
+
+    /// The command for a performance with this layout.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownFilter`].
+    pub(crate) fn resolve(mut self, layout: &Layout) -> Result<Command, Rejection> {
+        if let (Some(filter), Action::HoldBestAvailable { category, zone, .. }) =
+            (&self.filter, &mut self.action)
+        {
+            *category = position(&layout.categories, &filter.category, "category")?.map(CategoryIndex);
+            *zone = position(&layout.zones, &filter.zone, "zone")?.map(ZoneIndex);
+        }
+        Ok(Command { request: Some(self.stamp), action: self.action })
+    }
+
+    fn new(name: String, id_len: usize, stamp: RequestStamp, action: Action) -> Self {
+        let id_end = "performances/".len() + id_len;
+        Self { name, id_end, stamp, action, filter: None }
+    }
+}
+
+/// Who asks for an action; none for an operator or the node itself.
+#[must_use]
+pub(crate) fn buyer_of(action: &Action) -> Option<&BuyerId> {
+    match action {
+        Action::Hold { buyer, .. }
+        | Action::HoldBestAvailable { buyer, .. }
+        | Action::ExtendHold { buyer, .. }
+        | Action::ReleaseHold { buyer, .. }
+        | Action::BeginPayment { buyer, .. }
+        | Action::JoinWaitlist { buyer, .. }
+        | Action::LeaveWaitlist { buyer, .. } => Some(buyer),
+        Action::BeginRefund { asked_by, .. } => asked_by.as_ref(),
+        _ => None,
+    }
+}
+
+/// Who asks for an action, taken out of it.
+#[must_use]
+pub(crate) fn take_buyer(action: Action) -> Option<BuyerId> {
+    match action {
+        Action::Hold { buyer, .. }
+        | Action::HoldBestAvailable { buyer, .. }
+        | Action::ExtendHold { buyer, .. }
+        | Action::ReleaseHold { buyer, .. }
+        | Action::BeginPayment { buyer, .. }
+        | Action::JoinWaitlist { buyer, .. }
+        | Action::LeaveWaitlist { buyer, .. } => Some(buyer),
+        Action::BeginRefund { asked_by, .. } => asked_by,
+        _ => None,
+    }
+}
+
+fn position(names: &[Box<str>], wanted: &str, what: &'static str) -> Result<Option<u16>, Rejection> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let found = (0..).zip(names).find(|(_, name)| &***name == wanted);
+    found.map(|(index, _)| Some(index)).ok_or(Rejection::UnknownFilter { what })
+}
+
+/// A request that becomes a [`Wish`].
+pub(crate) trait Parse: Fingerprint + Sized {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with the first field that is wrong.
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem>;
+}
+
+fn stamp(
+    request: &impl Fingerprint,
+    request_id: &str,
+    by: &mut Fingerprinter,
+) -> Result<RequestStamp, Problem> {
+    Ok(RequestStamp { id: validate::request_id(request_id)?, fingerprint: request.fingerprint(by) })
+}
+
+impl Parse for v1::HoldSeatsRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let seats = validate::seats(&self.seats, SEATS_NAMED_MAX)?;
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        let (buyer, grade) = (validate::buyer(self.buyer_id)?, validate::grade(self.grade)?);
+        Ok(Wish::new(self.performance, id_len, stamp, Action::Hold { buyer, grade, seats }))
+    }
+}
+
+impl Parse for v1::HoldBestAvailableRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        let (buyer, grade) = (validate::buyer(self.buyer_id)?, validate::grade(self.grade)?);
+        let count = self.count;
+        let action = Action::HoldBestAvailable { buyer, grade, count, category: None, zone: None };
+        let mut wish = Wish::new(self.performance, id_len, stamp, action);
+        if !self.category.is_empty() || !self.zone.is_empty() {
+            wish.filter = Some(Box::new(Filter { category: self.category, zone: self.zone }));
+        }
+        Ok(wish)
+    }
+}
+
+impl Parse for v1::ExtendHoldRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let (id, hold) = names::hold("name", &self.name)?;
+        let (id_len, buyer) = (id.len(), validate::buyer(self.buyer_id)?);
+        Ok(Wish::new(self.name, id_len, stamp, Action::ExtendHold { buyer, hold }))
+    }
+}
+
+impl Parse for v1::ReleaseHoldRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let (id, hold) = names::hold("name", &self.name)?;
+        let (id_len, buyer) = (id.len(), validate::buyer(self.buyer_id)?);
+        Ok(Wish::new(self.name, id_len, stamp, Action::ReleaseHold { buyer, hold }))
+    }
+}
+
+impl Parse for v1::JoinWaitlistRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        let (buyer, grade) = (validate::buyer(self.buyer_id)?, validate::grade(self.grade)?);
+        let action = Action::JoinWaitlist { buyer, grade, seat: SeatIndex(self.seat) };
+        Ok(Wish::new(self.performance, id_len, stamp, action))
+    }
+}
+
+impl Parse for v1::LeaveWaitlistRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        let buyer = validate::buyer(self.buyer_id)?;
+        let action = Action::LeaveWaitlist { buyer, seat: SeatIndex(self.seat) };
+        Ok(Wish::new(self.performance, id_len, stamp, action))
+    }
+}
+
+impl Parse for v1::PayHoldRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let (id, hold) = names::hold("hold", &self.hold)?;
+        let (id_len, buyer) = (id.len(), validate::buyer(self.buyer_id)?);
+        let amount_minor = validate::amount_minor(self.amount_minor)?;
+        let payment_key = validate::payment_key(self.payment_key)?;
+        let action = Action::BeginPayment { buyer, hold, amount_minor, payment_key };
+        Ok(Wish::new(self.hold, id_len, stamp, action))
+    }
+}
+
+impl Parse for v1::RefundOrderRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let seats = validate::seats(&self.seats, SEATS_NAMED_MAX)?;
+        validate::refund_reason(&self.reason)?;
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let (id, order) = names::order("name", &self.name)?;
+        let id_len = id.len();
+        let asked_by = if self.buyer_id.is_empty() { None } else { Some(validate::buyer(self.buyer_id)?) };
+        Ok(Wish::new(self.name, id_len, stamp, Action::BeginRefund { asked_by, order, seats }))
+    }
+}
+
+impl Parse for v1::BlockSeatsRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let seats = validate::seats(&self.seats, SEATS_BLOCKED_MAX)?;
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        Ok(Wish::new(self.performance, id_len, stamp, Action::Block { seats }))
+    }
+}
+
+impl Parse for v1::UnblockSeatsRequest {
+    fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
+        let seats = validate::seats(&self.seats, SEATS_BLOCKED_MAX)?;
+        let stamp = stamp(&self, &self.request_id, by)?;
+        let id_len = names::performance("performance", &self.performance)?.len();
+        Ok(Wish::new(self.performance, id_len, stamp, Action::Unblock { seats }))
+    }
+}
