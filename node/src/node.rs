@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
 use crate::directory::{Directory, DirectoryParts};
 use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
-use crate::payments::{InProcessGateway, Payments, PaymentsOptions};
+use crate::payments::{Due, InProcessGateway, Payments, PaymentsOptions};
 use crate::shard::Shard;
 use crate::snapshots;
 
@@ -219,6 +219,12 @@ impl CommitterHooks for Hooks {
     fn buckets_lost(&self, buckets: &[Bucket]) {
         if let Some(directory) = self.directory.upgrade() {
             directory.buckets_lost(buckets);
+        }
+    }
+
+    fn settlement_due(&self, shard: &Arc<Shard>, due: Due) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.settlement_due(shard, due);
         }
     }
 

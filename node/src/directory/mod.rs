@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::lane::Lane;
-use crate::payments::Payments;
+use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
 use crate::shard::{Shard, ShardActor, ShardActorArguments, ShardMessage};
 use recovery::RecoveryError;
@@ -227,6 +227,11 @@ impl Directory {
         if let Err(error) = self.activation(&id) {
             tracing::debug!(performance = %id, ?error, "not loading a performance again");
         }
+    }
+
+    /// A payment or a refund of the shard is durable: brings it to its end.
+    pub(crate) fn settlement_due(&self, shard: &Shard, due: Due) {
+        self.parts.payments.begin(shard, due);
     }
 
     /// This node no longer owns these buckets.

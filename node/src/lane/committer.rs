@@ -8,6 +8,7 @@ use earlybird_engine::Sequence;
 use earlybird_persistence::{AppendBatch, AppendError, Bucket, PerformanceId, Store};
 
 use super::{Lane, Parcel, give_up_overdue};
+use crate::payments::Due;
 use crate::reply::Unavailable;
 use crate::shard::Shard;
 
@@ -25,6 +26,9 @@ pub(crate) trait CommitterHooks: Send + Sync + 'static {
     fn shard_void(&self, shard: &Arc<Shard>);
     /// Many entries were written since the last snapshot.
     fn snapshot_due(&self, shard: &Arc<Shard>);
+    /// The payment or refund is durable, so the provider may be asked. Whoever wanted it may be gone by now: it is carried
+    /// to its end all the same.
+    fn settlement_due(&self, shard: &Arc<Shard>, due: Due);
 }
 
 /// The task's belongings.
@@ -148,11 +152,14 @@ impl Committer {
     }
 
     fn release(&self, parcels: Vec<Parcel>) {
-        for Parcel { shard, items, last } in parcels {
+        for Parcel { shard, items, last, due } in parcels {
             if let Some(last) = last
                 && shard.note_committed(last, self.snapshot_every_entries)
             {
                 self.hooks.snapshot_due(&shard);
+            }
+            for due in due {
+                self.hooks.settlement_due(&shard, due);
             }
             for item in items {
                 item.release(&shard);
@@ -232,6 +239,7 @@ fn take_batch(parcels: &mut [Parcel]) -> AppendBatch {
             if let Some(projection) = item.projection.take() {
                 batch.orders.extend(projection.orders);
                 batch.seat_changes.extend(projection.seat_changes);
+                parcel.due.extend(projection.due);
             }
         }
     }

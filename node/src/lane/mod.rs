@@ -27,6 +27,7 @@ use tokio::sync::{Notify, watch};
 
 pub(crate) use committer::{Committer, CommitterHooks};
 
+use crate::payments::Due;
 use crate::reply::{Failure, Reply, ReplyTo, Unavailable};
 use crate::shard::{OfferNews, Projection, Shard};
 
@@ -81,6 +82,8 @@ pub(crate) struct Parcel {
     pub(crate) items: Vec<Pending>,
     /// Its last entry, once the committer has taken the rows out.
     pub(crate) last: Option<Sequence>,
+    /// Payments and refunds that its entries begin, likewise.
+    pub(crate) due: Vec<Due>,
 }
 
 /// Bounds of a lane.

@@ -77,6 +77,15 @@ pub enum RefundSettled {
     Unknown,
 }
 
+/// Something that was begun, durably, and must be brought to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The payment of an order.
+    Payment(OrderId),
+    /// A refund.
+    Refund(RefundId),
+}
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Task {
     Payment(PerformanceId, OrderId),
@@ -141,6 +150,15 @@ impl Payments {
         for refund in refunds {
             self.start(Task::Refund(id.clone(), refund));
         }
+    }
+
+    /// Brings what was begun to its end, whether or not anybody waits for it. Call it once it is durable.
+    pub(crate) fn begin(self: &Arc<Self>, shard: &Shard, due: Due) {
+        let id = shard.performance().id.clone();
+        self.start(match due {
+            Due::Payment(order) => Task::Payment(id, order),
+            Due::Refund(refund) => Task::Refund(id, refund),
+        });
     }
 
     /// Number of settlements under way.

@@ -300,7 +300,12 @@ impl Core {
 
     fn hand_on(&self, parcel: Vec<Pending>) {
         if !parcel.is_empty() {
-            self.lane.push(Parcel { shard: Arc::clone(&self.shard), items: parcel, last: None });
+            self.lane.push(Parcel {
+                shard: Arc::clone(&self.shard),
+                items: parcel,
+                last: None,
+                due: Vec::new(),
+            });
         }
     }
 

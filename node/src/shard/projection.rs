@@ -5,14 +5,18 @@ use std::borrow::Cow;
 use earlybird_engine::{Entry, Event, OrderId, OrderStateName, OrderView, SeatIndex, State};
 use earlybird_persistence as store;
 use earlybird_persistence::{OrderRow, SeatGuardChange, UnixMillis};
+use smallvec::SmallVec;
 
 use crate::catalog::PerformanceInfo;
+use crate::payments::Due;
 
 /// Rows to be written in the same transaction as the entry.
 #[derive(Debug, Default)]
 pub(crate) struct Projection {
     pub(crate) orders: Vec<OrderRow>,
     pub(crate) seat_changes: Vec<SeatGuardChange>,
+    /// What is to be settled with the provider once the entry is durable.
+    pub(crate) due: SmallVec<[Due; 1]>,
 }
 
 /// What an entry that was just evolved changes in the tables; none for the many that concern no order.
@@ -34,6 +38,7 @@ pub(super) fn project(
         let Some(view) = state.order(order) else { continue };
         let projection = projection.get_or_insert_default();
         projection.orders.push(order_row(performance, &view, entry));
+        projection.due.extend(due(event));
         let (guard, seats) = match seats {
             SeatsOf::None => continue,
             SeatsOf::Order(guard) => (guard, view.seats),
@@ -46,6 +51,14 @@ pub(super) fn project(
             .extend(seats.iter().map(|seat| guard_change(performance, order, *seat, guard)));
     }
     projection
+}
+
+fn due(event: &Event) -> Option<Due> {
+    match event {
+        Event::PaymentBegun { order, .. } => Some(Due::Payment(*order)),
+        Event::RefundBegun { refund, .. } => Some(Due::Refund(*refund)),
+        _ => None,
+    }
 }
 
 enum SeatsOf {
