@@ -12,3 +12,6 @@ pub mod payments;
 pub mod reply;
 pub mod shard;
 mod snapshots;
+
+#[cfg(test)]
+mod node_tests;

@@ -203,8 +203,15 @@ impl Shard {
     pub(crate) fn is_idle(&self, since: Timestamp) -> bool {
         self.offers.sweep();
         self.used_ms.load(Ordering::Relaxed) < since.0
-            && self.due_ms.load(Ordering::Acquire) == NEVER_MS
             && self.offers.is_empty()
+            && !self.seat_map.is_watched()
+            && !self.has_deadlines()
+    }
+
+    /// Whether a hold lives or a payment is under way.
+    fn has_deadlines(&self) -> bool {
+        let counts = self.read(|state| state.counts());
+        counts.held + counts.paying > 0
     }
 
     /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due.

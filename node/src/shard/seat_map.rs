@@ -111,6 +111,10 @@ impl SeatMapFeed {
         }
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        self.sender.lock().as_ref().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
     /// Ends all watches.
     pub(super) fn close(&self) {
         self.sender.lock().take();
