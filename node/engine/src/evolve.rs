@@ -144,7 +144,7 @@ impl Application<'_> {
     ) -> Answer {
         let slot = self.hold_slot(hold_id);
         let hold = self.state.holds.get_mut(slot);
-        hold.paying = Some(id);
+        hold.paying = Some(id.into());
         let (buyer, seats) = (hold.buyer, hold.seats.clone());
         self.claim_all(&seats, Claim::Held(slot), Claim::Paying(slot));
         self.state.buyers.get_mut(buyer).orders += 1;

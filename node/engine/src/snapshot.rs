@@ -223,7 +223,9 @@ impl Restoration {
         for hold in holds {
             let buyer = self.buyer(hold.buyer)?;
             let seats = hold.seats.clone();
-            let is_paying = hold.paying.is_some();
+            let is_known = |&order: &OrderId| self.state.orders.find(order).is_some();
+            ensure(hold.paying.as_ref().is_none_or(is_known), "I3: a hold is paid by no order")?;
+            let paying = hold.paying.map(Into::into);
             let slot = self.state.holds.insert(Hold {
                 id: hold.id,
                 buyer,
@@ -231,12 +233,12 @@ impl Restoration {
                 seats: hold.seats,
                 deadline: hold.deadline,
                 created_at: hold.created_at,
-                paying: hold.paying,
+                paying,
                 is_offer: hold.is_offer,
             });
             self.state.buyers.get_mut(buyer).holds.push(slot);
             self.state.buyers.get_mut(buyer).claims += seats.len() as u32;
-            self.claim(&seats, if is_paying { Claim::Paying(slot) } else { Claim::Held(slot) })?;
+            self.claim(&seats, if paying.is_some() { Claim::Paying(slot) } else { Claim::Held(slot) })?;
         }
         Ok(())
     }
@@ -281,7 +283,7 @@ fn snapshot_hold(hold: &Hold, buyer: BuyerNumber) -> SnapshotHold {
         deadline: hold.deadline,
         created_at: hold.created_at,
         extensions: hold.extensions,
-        paying: hold.paying,
+        paying: hold.paying.map(Into::into),
         is_offer: hold.is_offer,
     }
 }

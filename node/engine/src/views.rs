@@ -254,7 +254,7 @@ impl State {
             created_at: hold.created_at,
             extensions: hold.extensions,
             is_offer: hold.is_offer,
-            order: hold.paying,
+            order: hold.paying.map(Into::into),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use super::Findings;
 use crate::state::holds::{Hold, HoldSlot};
+use crate::state::orders::OrderSlot;
 use crate::state::seats::Claim;
-use crate::{OrderId, OrderStateName, SeatStatus, State};
+use crate::{OrderStateName, SeatStatus, State};
 
 pub(super) fn check(state: &State, findings: &mut Findings) {
     let mut claimed = 0;
@@ -36,10 +37,10 @@ fn check_hold(state: &State, slot: HoldSlot, hold: &Hold, findings: &mut Finding
         let claim = state.seats.find(seat);
         findings.require(claim == Some(wanted), "I10", || format!("seat {seat} of hold {id} is {claim:?}"));
     }
-    let is_payment = |order: OrderId| {
+    let is_payment = |order: OrderSlot| {
         state
             .orders
-            .find(order)
+            .find(order.into())
             .is_some_and(|order| order.state == OrderStateName::Paying && order.hold == id)
     };
     findings.require(hold.paying.is_none_or(is_payment), "I3", || format!("hold {id} is paid by no order"));

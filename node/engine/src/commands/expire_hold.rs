@@ -7,7 +7,7 @@ use crate::{Event, HoldId, Rejection, State, Timestamp};
 pub(super) fn decide(state: &State, now: Timestamp, id: HoldId) -> Result<Events, Rejection> {
     let hold = state.holds.find(id).ok_or(Rejection::HoldNotFound)?;
     if let Some(order) = hold.paying {
-        return Err(Rejection::PaymentInProgress(order));
+        return Err(Rejection::PaymentInProgress(order.into()));
     }
     if now < hold.deadline {
         return Err(Rejection::NotDue);

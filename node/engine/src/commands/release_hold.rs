@@ -26,7 +26,7 @@ pub(super) fn usable_hold<'s>(
     let hold = state.holds.find(id).ok_or(Rejection::HoldNotFound)?;
     require_holder(&state.buyers.get(hold.buyer).name, buyer)?;
     if let Some(order) = hold.paying {
-        return Err(Rejection::PaymentInProgress(order));
+        return Err(Rejection::PaymentInProgress(order.into()));
     }
     if now >= hold.deadline {
         return Err(Rejection::HoldExpired);

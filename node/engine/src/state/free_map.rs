@@ -44,7 +44,7 @@ pub(crate) struct Block {
     pub(crate) seat_score_min: u64,
 }
 
-/// Free seats side by side: bits `start..end` of a block, with a taken seat or the end of the block on either side.
+/// Set bits `start..end`, with a clear bit or the end on either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) start: u32,
@@ -115,26 +115,20 @@ impl FreeMap {
         self.words_of(block).iter().map(|bits| bits.count_ones()).sum()
     }
 
-    /// The runs of free seats of a block, from left to right.
-    pub(crate) fn runs<'m>(&'m self, block: &Block) -> impl Iterator<Item = Run> + use<'m> {
-        let words = self.words_of(block);
-        let mut from = 0;
-        std::iter::from_fn(move || {
-            let start = next_bit(words, from, true)?;
-            let end = next_bit(words, start, false).unwrap_or(words.len() as u32 * 64);
-            from = end;
-            Some(Run { start, end })
-        })
+    /// The free seats of a block, a bit each from left to right.
+    pub(crate) fn words_of(&self, block: &Block) -> &[u64] {
+        &self.words[block.first_word as usize..(block.first_word + block.words) as usize]
+    }
+
+    /// Whether the block has a seat at `offset` and it is free.
+    pub(crate) fn is_free_in(&self, block: &Block, offset: u32) -> bool {
+        self.words_of(block).get(offset as usize / 64).is_some_and(|bits| bits >> (offset % 64) & 1 == 1)
     }
 
     /// Whether the map says that the seat is free: for checks.
     pub(crate) fn is_free(&self, seat: SeatIndex) -> bool {
         let bit = self.spots[seat.as_usize()].bit;
         self.words[bit as usize / 64] >> (bit % 64) & 1 == 1
-    }
-
-    fn words_of(&self, block: &Block) -> &[u64] {
-        &self.words[block.first_word as usize..(block.first_word + block.words) as usize]
     }
 }
 
@@ -143,6 +137,32 @@ impl Block {
     pub(crate) fn seats<'l>(&self, layout: &'l Layout) -> &'l [SeatIndex] {
         &layout.rows[self.row.0 as usize].blocks[self.block_of_row as usize]
     }
+}
+
+/// The runs of set bits, from left to right.
+pub(crate) fn runs(words: &[u64]) -> impl Iterator<Item = Run> + use<'_> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = next_bit(words, from, true)?;
+        let end = next_bit(words, start, false).unwrap_or(words.len() as u32 * 64);
+        from = end;
+        Some(Run { start, end })
+    })
+}
+
+/// The length of the longest run of set bits, but no more than `max`.
+pub(crate) fn longest_run(words: &[u64], max: u32) -> u32 {
+    if let [bits] = words {
+        // Each round takes one bit off every run; most blocks fit into one word.
+        let mut rest = *bits;
+        let mut length = 0;
+        while rest != 0 && length < max {
+            rest &= rest >> 1;
+            length += 1;
+        }
+        return length;
+    }
+    runs(words).map(|run| run.end - run.start).max().unwrap_or(0).min(max)
 }
 
 /// The first bit at or after `from` that is set, or clear.

@@ -2,8 +2,9 @@
 
 use super::buyers::BuyerSlot;
 use super::key_index::KeyIndex;
+use super::orders::OrderSlot;
 use super::slab::Slab;
-use crate::{HoldId, OrderId, Seats, Timestamp};
+use crate::{HoldId, Seats, Timestamp};
 
 /// Where a hold is stored, so that a seat names its hold in four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Hold {
     pub(crate) deadline: Timestamp,
     pub(crate) created_at: Timestamp,
     /// The order whose payment is awaited; the hold cannot lapse while there is one.
-    pub(crate) paying: Option<OrderId>,
+    pub(crate) paying: Option<OrderSlot>,
     /// Whether it was made by an offer to a waiter.
     pub(crate) is_offer: bool,
 }

@@ -1,11 +1,29 @@
 //! Orders and refunds. Both are numbered without gaps and kept for the life of the performance.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use super::buyers::BuyerSlot;
 use crate::{HoldId, OrderId, OrderStateName, RefundId, Seats, Sequence, Timestamp};
+
+/// An order in four bytes, also when there may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OrderSlot(NonZeroU32);
+
+impl From<OrderId> for OrderSlot {
+    fn from(order: OrderId) -> Self {
+        let number = u32::try_from(order.0).ok().and_then(NonZeroU32::new);
+        Self(number.expect("orders are numbered from 1, and one performance has far fewer than 2^32"))
+    }
+}
+
+impl From<OrderSlot> for OrderId {
+    fn from(order: OrderSlot) -> Self {
+        Self(u64::from(order.0.get()))
+    }
+}
 
 /// A hold that is or was paid.
 #[derive(Clone, Debug)]

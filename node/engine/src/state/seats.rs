@@ -2,7 +2,8 @@
 
 use super::free_map::FreeMap;
 use super::holds::HoldSlot;
-use crate::{Counts, Layout, OrderId, SeatIndex, SeatStatus};
+use super::orders::OrderSlot;
+use crate::{Counts, Layout, SeatIndex, SeatStatus};
 
 /// The one claim on a seat (I1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,24 +11,8 @@ pub(crate) enum Claim {
     Free,
     Held(HoldSlot),
     Paying(HoldSlot),
-    Sold(SoldTo),
+    Sold(OrderSlot),
     Blocked,
-}
-
-/// An order in four bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SoldTo(u32);
-
-impl From<OrderId> for SoldTo {
-    fn from(order: OrderId) -> Self {
-        Self(u32::try_from(order.0).expect("orders of one performance are far fewer than 2^32"))
-    }
-}
-
-impl From<SoldTo> for OrderId {
-    fn from(order: SoldTo) -> Self {
-        Self(u64::from(order.0))
-    }
 }
 
 impl Claim {
