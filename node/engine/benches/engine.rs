@@ -124,13 +124,16 @@ fn rejections(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Whether a seat is taken.
+type IsTaken = fn(u32) -> bool;
+
 /// Fifty thousand seats, from empty to nearly sold out, and with no two free seats side by side.
 fn best_available(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("best_available_of_50000");
     fn random(seat: u32) -> u32 {
         seat.wrapping_mul(2_654_435_761).rotate_left(15) % 1_000
     }
-    let occupations: [(&str, fn(u32) -> bool); 5] = [
+    let occupations: [(&str, IsTaken); 5] = [
         ("empty", |seat| seat == 0),
         ("front_half_sold", |seat| seat < 25_000),
         ("scattered_half_sold", |seat| random(seat) < 500),

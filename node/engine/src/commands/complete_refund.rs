@@ -20,3 +20,31 @@ pub(super) fn pending_refund(state: &State, id: RefundId) -> Result<(&Refund, &O
         RefundState::Completed | RefundState::Failed(_) => Err(Rejection::OrderState(order.state)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Stage, offers, seats};
+    use crate::{Action, Limits, OrderStateName, RefundId, Rejection, SeatIndex, SeatStatus};
+
+    #[test]
+    fn frees_and_offers_the_seats() {
+        let mut stage = Stage::new(Limits::default());
+        let order = stage.buy("ann", &[1, 2]);
+        stage.wait("ben", 1);
+        stage.must(Action::BeginRefund { asked_by: None, order, seats: seats(&[1]) });
+        let complete = |refund| Action::CompleteRefund { refund: RefundId(refund) };
+        assert_eq!(offers(&stage.must(complete(1))), [("ben", 1)]);
+        let view = stage.state.order(order).expect("it is kept");
+        assert_eq!(
+            (view.state, view.refunded_minor, view.seats_left),
+            (OrderStateName::Paid, 100, &*seats(&[2]))
+        );
+        stage.must(Action::BeginRefund { asked_by: None, order, seats: seats(&[]) });
+        stage.must(complete(2));
+        let view = stage.state.order(order).expect("it is kept");
+        assert_eq!((view.state, view.refunded_minor), (OrderStateName::Refunded, 200));
+        assert_eq!(stage.state.seat_status(SeatIndex(2)), Some(SeatStatus::Free));
+        assert_eq!(stage.act(complete(2)), Err(Rejection::OrderState(OrderStateName::Refunded)));
+        assert_eq!(stage.act(complete(3)), Err(Rejection::RefundNotFound));
+    }
+}

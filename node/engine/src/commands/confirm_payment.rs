@@ -20,3 +20,38 @@ pub(super) fn paying_order(state: &State, id: OrderId) -> Result<&Order, Rejecti
         other => Err(Rejection::OrderState(other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+    use crate::{Action, HoldId, Limits, Millis, OrderId, OrderStateName, Rejection, SeatClaim, SeatIndex};
+
+    fn confirm(order: u64) -> Action {
+        Action::ConfirmPayment { order: OrderId(order) }
+    }
+
+    #[test]
+    fn sells_the_seats_however_late_the_answer_comes() {
+        let mut stage = Stage::new(Limits::default());
+        let order = stage.begin_payment("ann", &[1, 2]);
+        stage.pass(Millis(10_000_000));
+        stage.must(confirm(1));
+        assert_eq!(stage.state.seat_claim(SeatIndex(2)), Some(SeatClaim::Order(order)));
+        assert_eq!(stage.state.hold(HoldId(1)), None);
+        let view = stage.state.order(order).expect("it was paid");
+        assert_eq!(
+            (view.state, view.paid_at, view.seats_left.len()),
+            (OrderStateName::Paid, Some(stage.now), 2)
+        );
+        assert_eq!(stage.state.claims_of(&"ann".into()), 2);
+    }
+
+    #[test]
+    fn comes_once() {
+        let mut stage = Stage::new(Limits::default());
+        assert_eq!(stage.act(confirm(1)), Err(Rejection::OrderNotFound));
+        assert_eq!(stage.act(confirm(0)), Err(Rejection::OrderNotFound));
+        stage.buy("ann", &[1]);
+        assert_eq!(stage.act(confirm(1)), Err(Rejection::OrderState(OrderStateName::Paid)));
+    }
+}

@@ -206,3 +206,61 @@ pub enum Decision {
     /// The request was answered before: the same answer again, and no new facts (I8).
     Replay(Answer),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Stage, hold};
+    use crate::{Limits, Millis, RequestId, evolve};
+
+    fn request(id: u8, fingerprint: u64, action: Action) -> Command {
+        Command { request: Some(RequestStamp { id: RequestId([id; 16]), fingerprint }), action }
+    }
+
+    fn send(stage: &mut Stage, command: &Command) -> Result<Answer, Rejection> {
+        Ok(match decide(&stage.state, stage.now, command)? {
+            Decision::Commit(entry) => evolve(&mut stage.state, &entry, &mut Vec::new()),
+            Decision::Replay(answer) => answer,
+        })
+    }
+
+    /// I8.
+    #[test]
+    fn a_repeated_request_gets_the_same_answer_and_changes_nothing() {
+        let mut stage = Stage::new(Limits::default());
+        let command = request(1, 7, hold("ann", &[1]));
+        let answer = send(&mut stage, &command);
+        stage.must(Action::ReleaseHold { buyer: "ann".into(), hold: HoldId(1) });
+        let before = stage.state.clone();
+        assert_eq!(send(&mut stage, &command), answer);
+        assert!(stage.state == before);
+        let other = request(1, 8, hold("ann", &[2]));
+        assert_eq!(send(&mut stage, &other), Err(Rejection::RequestIdReused));
+    }
+
+    #[test]
+    fn a_rejected_request_may_be_tried_again() {
+        let mut stage = Stage::new(Limits::default());
+        let id = stage.hold("ann", &[1]);
+        let command = request(1, 7, hold("ben", &[1]));
+        assert!(send(&mut stage, &command).is_err());
+        stage.must(Action::ReleaseHold { buyer: "ann".into(), hold: id });
+        assert!(send(&mut stage, &command).is_ok());
+    }
+
+    #[test]
+    fn answers_are_forgotten_by_age_and_by_number() {
+        let limits =
+            Limits { requests_remembered_max: 2, request_memory_ms: Millis(100), ..Limits::default() };
+        let mut stage = Stage::new(limits);
+        for number in 1..=3 {
+            assert!(send(&mut stage, &request(number, 7, hold("ann", &[number.into()]))).is_ok());
+        }
+        // The first is decided afresh, and finds its own seat taken; the others are remembered.
+        assert!(send(&mut stage, &request(1, 7, hold("ann", &[1]))).is_err());
+        assert!(send(&mut stage, &request(2, 7, hold("ann", &[2]))).is_ok());
+        stage.pass(Millis(100));
+        stage.hold("ben", &[9]);
+        assert!(send(&mut stage, &request(3, 7, hold("ann", &[3]))).is_err());
+    }
+}
