@@ -1,7 +1,10 @@
 //! The report of a run: plain data with the units in the names, and its renderings.
 
 mod build;
+mod charts;
 mod html;
+#[cfg(test)]
+mod samples;
 mod table;
 
 use std::path::Path;
