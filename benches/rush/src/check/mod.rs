@@ -7,6 +7,8 @@ mod counts;
 mod fetch;
 mod holds;
 mod orders;
+#[cfg(test)]
+mod tests;
 mod waitlist;
 
 use std::collections::HashMap;
