@@ -2,14 +2,20 @@
 
 pub mod auth;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod directory;
+pub mod http;
 pub mod ingress;
 mod lane;
+pub mod logs;
+pub mod metrics;
 pub mod node;
 pub mod payments;
+pub mod readiness;
 pub mod reply;
+pub mod serve;
 pub mod shard;
 mod snapshots;
 

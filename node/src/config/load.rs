@@ -67,6 +67,7 @@ fn gather(sources: &Sources) -> Result<Figment, ConfigError> {
         }
     }
     for (key, value) in &sources.overrides {
+        let Ok(value) = value.parse::<Value>();
         figment = figment.merge(Serialized::default(key, value));
     }
     Ok(figment)

@@ -10,6 +10,7 @@
 
 mod admin;
 mod answer;
+pub mod catalog;
 mod deadline;
 mod fingerprint;
 pub mod meters;

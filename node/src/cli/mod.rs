@@ -1,0 +1,43 @@
+//! The command line.
+
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use std::process::ExitCode;
+
+/// A seat reservation engine for on-sales where far more people than seats press "buy" at once.
+#[derive(Debug, Parser)]
+#[command(name = "earlybird", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves: gRPC for frontends, HTTP for metrics and probes
+    Serve(serve::ServeArgs),
+}
+
+impl Cli {
+    /// Does what the command line says. What went wrong is told on the standard error stream.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Serve(args) => serve::run(args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

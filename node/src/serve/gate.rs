@@ -1,0 +1,182 @@
+//! What every call passes before it is read: is the node draining, is it full, and who calls?
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::sync::Notify;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tower::{Layer, Service};
+
+use crate::auth::Verifier;
+use crate::ingress::status::DOMAIN;
+
+/// What is open to everyone at any time: probes, and the description of the API.
+const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// When a call that found the node full may try again.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// The gate of one node.
+#[derive(Debug)]
+pub(super) struct Gate {
+    verifier: Option<Verifier>,
+    in_flight_max: usize,
+    in_flight: AtomicUsize,
+    draining: AtomicBool,
+    emptied: Notify,
+}
+
+impl Gate {
+    /// A gate that lets so many calls in at once, each checked by `verifier` if there is one.
+    pub(super) fn new(verifier: Option<Verifier>, in_flight_max: usize) -> Self {
+        let (in_flight, draining) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { verifier, in_flight_max, in_flight, draining, emptied: Notify::new() }
+    }
+
+    /// Calls without an answer.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Waits until every call has its answer.
+    pub(super) async fn idle(&self) {
+        loop {
+            // Asked to be told before looking, so that the last call cannot end in between.
+            let emptied = self.emptied.notified();
+            if self.in_flight() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Lets a call in, or says why not.
+    fn admit(self: &Arc<Self>, request: &mut Request<Body>) -> Result<Pass, Status> {
+        let path = request.uri().path();
+        if OPEN.iter().any(|open| path.starts_with(open)) {
+            return Ok(Pass(None));
+        }
+        // Counted before the look at `draining`: a drain that sees no calls is then sure that none is let in.
+        let in_flight = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        let pass = Pass(Some(Arc::clone(self)));
+        if self.draining.load(Ordering::Acquire) {
+            return Err(refused(
+                Code::Unavailable,
+                "DRAINING",
+                "the node is shutting down; send it to another",
+                None,
+            ));
+        }
+        if in_flight >= self.in_flight_max {
+            let message = "the node has too many calls under way";
+            return Err(refused(Code::ResourceExhausted, "OVERLOADED", message, Some(RETRY_AFTER)));
+        }
+        if let Some(verifier) = &self.verifier {
+            let caller = verifier.caller(request.headers())?;
+            request.extensions_mut().insert(caller);
+        }
+        Ok(pass)
+    }
+}
+
+fn refused(code: Code, reason: &'static str, message: &str, retry_after: Option<Duration>) -> Status {
+    metrics::counter!("earlybird_requests_refused_total", "reason" => reason).increment(1);
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// A call that was let in; it leaves when this is dropped.
+struct Pass(Option<Arc<Gate>>);
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(gate) = &self.0
+            && gate.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+            && gate.draining.load(Ordering::Acquire)
+        {
+            gate.emptied.notify_waiters();
+        }
+    }
+}
+
+/// Puts a gate before a service.
+#[derive(Clone)]
+pub(super) struct GateLayer(pub(super) Arc<Gate>);
+
+impl<S> Layer<S> for GateLayer {
+    type Service = Gated<S>;
+
+    fn layer(&self, inner: S) -> Gated<S> {
+        Gated { gate: Arc::clone(&self.0), inner }
+    }
+}
+
+/// A service behind a gate.
+#[derive(Clone)]
+pub(super) struct Gated<S> {
+    gate: Arc<Gate>,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Gated<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Passing<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self.gate.admit(&mut request) {
+            Ok(pass) => Passing::Admitted { inner: self.inner.call(request), _pass: pass },
+            Err(status) => Passing::Refused { response: Some(status.into_http()) },
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A call on its way.
+    #[project = PassingProjection]
+    pub(super) enum Passing<F> {
+        Admitted { #[pin] inner: F, _pass: Pass },
+        Refused { response: Option<Response<Body>> },
+    }
+}
+
+impl<F> Future for Passing<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            PassingProjection::Admitted { inner, .. } => Poll::Ready(ready!(inner.poll(context))),
+            // Polled again after its end, which no executor does, it would say nothing more.
+            PassingProjection::Refused { response } => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+        }
+    }
+}
