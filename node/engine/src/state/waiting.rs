@@ -68,3 +68,27 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Stage;
+    use crate::{Action, Limits, SeatIndex};
+
+    /// Enough leave for their places to be renumbered, more than once; everybody else keeps theirs.
+    #[test]
+    fn positions_survive_a_renumbering() {
+        let mut stage = Stage::new(Limits::default());
+        stage.hold("ann", &[1]);
+        let names: Vec<String> = (0..400).map(|number| format!("waiter-{number}")).collect();
+        names.iter().for_each(|name| stage.wait(name, 1));
+        let (stayed, left): (Vec<_>, Vec<_>) = (0..).zip(&names).partition(|(number, _)| number % 10 == 0);
+        for (_, name) in left {
+            stage.must(Action::LeaveWaitlist { buyer: name.as_str().into(), seat: SeatIndex(1) });
+        }
+        assert_eq!(stage.state.waiter_count(SeatIndex(1)), 40);
+        for (place, (_, name)) in (1..).zip(stayed) {
+            let position = stage.state.waitlist_position(&name.as_str().into(), SeatIndex(1));
+            assert_eq!(position, Some(place), "{name}");
+        }
+    }
+}
