@@ -93,6 +93,27 @@ impl Audit {
                 assert!(at >= self.holds[hold].deadline, "a hold expires when its deadline has come");
                 self.free_hold(*hold);
             }
+            Event::WaitlistJoined { seat, buyer } => self.queue.push((*seat, buyer.clone())),
+            Event::WaitlistLeft { seat, buyer } => {
+                self.queue.retain(|(other, waiter)| other != seat || waiter != buyer);
+            }
+            Event::Blocked { seats } => {
+                for seat in seats {
+                    assert_eq!(self.claims.insert(*seat, Claim::Blocked), None, "I1");
+                }
+            }
+            Event::Unblocked { seats } => {
+                for seat in seats {
+                    assert_eq!(self.claims.remove(seat), Some(Claim::Blocked), "I1");
+                }
+            }
+            money => self.money_event(at, money),
+        }
+    }
+
+    /// What happens between the engine and the payment provider.
+    fn money_event(&mut self, at: Timestamp, event: &Event) {
+        match event {
             Event::PaymentBegun { order, hold, .. } => {
                 let Hold { buyer, seats, deadline } = &self.holds[hold];
                 assert!(at < *deadline, "I4: payment begins before the deadline");
@@ -128,20 +149,7 @@ impl Audit {
             Event::RefundFailed { refund, .. } => {
                 assert!(self.refunds.remove(refund).is_some(), "I3: one outcome");
             }
-            Event::WaitlistJoined { seat, buyer } => self.queue.push((*seat, buyer.clone())),
-            Event::WaitlistLeft { seat, buyer } => {
-                self.queue.retain(|(other, waiter)| other != seat || waiter != buyer);
-            }
-            Event::Blocked { seats } => {
-                for seat in seats {
-                    assert_eq!(self.claims.insert(*seat, Claim::Blocked), None, "I1");
-                }
-            }
-            Event::Unblocked { seats } => {
-                for seat in seats {
-                    assert_eq!(self.claims.remove(seat), Some(Claim::Blocked), "I1");
-                }
-            }
+            other => unreachable!("{other:?} is not about money"),
         }
     }
 

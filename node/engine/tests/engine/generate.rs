@@ -128,21 +128,7 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
             let order = some_order(random, model, OrderStateName::Paying);
             Action::DeclinePayment { order, reason: format!("reason {}", order.0 % 3).into() }
         }
-        61..66 => {
-            let order = some_order(random, model, OrderStateName::Paid);
-            let known = model.orders.get((order.0 as usize).wrapping_sub(1));
-            let asked_by = known.filter(|_| random.random_bool(0.8)).map(|order| order.buyer.clone());
-            let left = known.map_or(&[][..], |order| &order.seats_left);
-            let mut seats: Seats = left.iter().copied().filter(|_| random.random_bool(0.6)).collect();
-            if random.random_bool(0.1) {
-                seats.extend(some_seats(random, model, |seat| matches!(seat, Seat::Order(_)), 1));
-            }
-            Action::BeginRefund {
-                asked_by: asked_by.or(random.random_bool(0.3).then_some(buyer)),
-                order,
-                seats,
-            }
-        }
+        61..66 => refund(random, model, buyer),
         66..70 => Action::CompleteRefund { refund: some_refund(random, model) },
         70..72 => Action::FailRefund { refund: some_refund(random, model), reason: "closed account".into() },
         72..88 => {
@@ -165,6 +151,19 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
             Action::Unblock { seats: some_seats(random, model, |seat| seat == Seat::Blocked, count) }
         }
     }
+}
+
+/// A refund of some seats of an order, mostly wished by who bought it.
+fn refund(random: &mut StdRng, model: &Model, buyer: BuyerId) -> Action {
+    let order = some_order(random, model, OrderStateName::Paid);
+    let known = model.orders.get((order.0 as usize).wrapping_sub(1));
+    let asked_by = known.filter(|_| random.random_bool(0.8)).map(|order| order.buyer.clone());
+    let left = known.map_or(&[][..], |order| &order.seats_left);
+    let mut seats: Seats = left.iter().copied().filter(|_| random.random_bool(0.6)).collect();
+    if random.random_bool(0.1) {
+        seats.extend(some_seats(random, model, |seat| matches!(seat, Seat::Order(_)), 1));
+    }
+    Action::BeginRefund { asked_by: asked_by.or(random.random_bool(0.3).then_some(buyer)), order, seats }
 }
 
 /// Mostly seats that are wanted; sometimes any, twice the same, or one that is not there.
