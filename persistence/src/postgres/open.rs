@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::error::{Cause, OpenError};
 use crate::options::StoreOptions;
@@ -60,11 +60,11 @@ async fn migrate_locked(connection: &mut PgConnection) -> Result<(i64, i64), sql
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
     let create = "CREATE TABLE IF NOT EXISTS earlybird_schema (
         version bigint NOT NULL PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
-    sqlx::raw_sql(create).execute(&mut *transaction).await?;
+    transaction.execute(create).await?;
     let sql = "SELECT coalesce(max(version), 0) FROM earlybird_schema";
     let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut *transaction).await?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
-        sqlx::raw_sql(migration).execute(&mut *transaction).await?;
+        transaction.execute(*migration).await?;
         let sql = "INSERT INTO earlybird_schema (version) VALUES ($1)";
         sqlx::query(sql).bind(index as i64 + 1).execute(&mut *transaction).await?;
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::error::{Cause, OpenError};
 
@@ -46,11 +46,11 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
     let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
     let applied = usize::try_from(found).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(applied) {
-        sqlx::raw_sql(migration).execute(&mut *transaction).await?;
+        transaction.execute(*migration).await?;
     }
     let version = found.max(MIGRATIONS.len() as i64);
     // A pragma takes no parameters.
-    sqlx::raw_sql(&format!("PRAGMA user_version = {version}")).execute(&mut *transaction).await?;
+    transaction.execute(&*format!("PRAGMA user_version = {version}")).await?;
     transaction.commit().await?;
     Ok(found)
 }

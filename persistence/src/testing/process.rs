@@ -34,7 +34,8 @@ impl Running {
     /// Starts the server and waits until it is ready. On failure, it is gone.
     pub(super) fn start(directory: &Path, command: &[String]) -> Result<Self, HarnessError> {
         let data = directory.join("data");
-        let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log"));
+        // Emptied, so that an earlier run's last words are not taken for this one's.
+        let log = fs::File::create(directory.join("log"));
         let log = log.map_err(HarnessError::of("open the server's log"))?;
         // Of an earlier server that was not given the time to remove it.
         let _ = fs::remove_file(data.join("postmaster.pid"));

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 use super::HarnessError;
@@ -80,6 +81,12 @@ impl TempPostgres {
         self.port
     }
 
+    /// Where the server keeps its files.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Creates an empty database and returns its address.
     ///
     /// # Errors
@@ -89,7 +96,7 @@ impl TempPostgres {
         let name = format!("test_{number}");
         let tried = "create a database";
         let mut connection = PgConnection::connect(&self.url()).await.map_err(HarnessError::of(tried))?;
-        let create = sqlx::raw_sql(&format!("CREATE DATABASE {name}")).execute(&mut connection).await;
+        let create = connection.execute(&*format!("CREATE DATABASE {name}")).await;
         create.map_err(HarnessError::of(tried))?;
         connection.close().await.map_err(HarnessError::of(tried))?;
         Ok(self.url_of(&name))

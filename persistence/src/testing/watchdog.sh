@@ -13,9 +13,15 @@ if read -r signal; then
 else
     signal=QUIT
 fi
-# The server's own process: the child may be a program that changes the user. A server that failed to start has none.
-server=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || echo "$child")
-kill -s CONT "$server" 2>/dev/null
-kill -s "$signal" "$server" 2>/dev/null
+# Over and over, since a server that is just starting ignores signals.
+while :; do
+    # The server's own process: the child may be a program that changes the user.
+    server=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || echo "$child")
+    kill -s CONT "$server"
+    kill -s "$signal" "$server"
+    sleep 0.2
+done 2>/dev/null &
+reminder=$!
 wait "$child"
+kill -s KILL "$reminder"
 if [ -n "$remove" ]; then rm -rf "$remove"; fi

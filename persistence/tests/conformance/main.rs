@@ -5,9 +5,15 @@
 mod append;
 mod catalog;
 mod fence;
+mod opening;
 mod orders;
+mod postgres_faults;
+mod postgres_harness;
+mod postgres_locks;
+mod proxy;
 mod seats;
 mod snapshots;
+mod sqlite_faults;
 mod support;
 
 /// Instantiates every test for one store; `$fixture` makes a fresh one of it, or says why it is skipped.
@@ -68,6 +74,11 @@ conformance! {
         a_future_epoch_is_fenced_too,
         takeovers_and_appends_never_both_win,
         claims_of_the_same_buckets_do_not_deadlock,
+    },
+    opening::{
+        a_newer_schema_is_refused,
+        a_store_opens_again_with_its_data,
+        a_closed_store_refuses,
     },
     orders::{
         an_order_comes_back_as_sent,

@@ -1,6 +1,7 @@
 //! A fresh store per test, and rows to put into it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
@@ -36,6 +37,18 @@ impl Fixture {
         Some(Self { store, url, _directory: None })
     }
 
+    /// Runs statements on the database itself. SQLite: the store has to be closed.
+    pub(crate) async fn run(&self, sql: &str) {
+        if self.url.starts_with("sqlite") {
+            let mut database = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+            database.close().await.unwrap();
+        } else {
+            let mut database = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        }
+    }
+
     /// Claims a bucket for a node of its own and returns a writer to it.
     pub(crate) async fn writer(&self, bucket: u16) -> Writer {
         let bucket = self::bucket(bucket);
@@ -58,6 +71,54 @@ impl Fixture {
 
     pub(crate) async fn head(&self, performance: &str) -> u64 {
         self.store.heads(&[performance.into()]).await.unwrap()[0].1.0
+    }
+}
+
+/// Asks until the answer is yes, for as long as a busy machine may need.
+pub(crate) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking).await.unwrap();
+}
+
+/// Appends as a node does, until it is certain: after an unknown outcome, the head decides.
+pub(crate) async fn append_for_certain(store: &dyn Store, batch: &AppendBatch) {
+    let appending = async {
+        loop {
+            match store.append(batch).await {
+                Ok(()) => return,
+                Err(AppendError::Unavailable { .. }) => {}
+                Err(AppendError::Unknown { .. }) if is_there(store, batch).await => return,
+                Err(AppendError::Unknown { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), appending).await.unwrap();
+}
+
+/// Reads back whether a batch of one performance was written, for as long as that takes.
+pub(crate) async fn is_there(store: &dyn Store, batch: &AppendBatch) -> bool {
+    let last = batch.entries.last().unwrap();
+    loop {
+        if let Ok(heads) = store.heads(std::slice::from_ref(&last.performance)).await {
+            return heads[0].1 >= last.sequence;
+        }
+    }
+}
+
+/// Options for tests of time-outs.
+pub(crate) fn impatient() -> StoreOptions {
+    StoreOptions {
+        connect_timeout: Duration::from_millis(1_500),
+        acquire_timeout: Duration::from_millis(1_000),
+        call_timeout: Duration::from_millis(1_000),
+        statement_timeout: Duration::from_millis(900),
+        lock_timeout: Duration::from_millis(900),
+        ..StoreOptions::default()
     }
 }
 
