@@ -115,9 +115,10 @@ impl Stream for Session {
             // Registered before the queue is looked at, so that no reply goes unnoticed.
             session.port.register(context.waker());
             session.take_replies();
-            session.poll_background(context);
             session.poll_draining(context);
             let read = session.poll_commands(context);
+            // Last, since replies and commands put more of it in the background: what is not polled wakes nobody.
+            session.poll_background(context);
             session.tally.flush(&session.ingress.meters);
             if session.is_finished() {
                 return Poll::Ready(session.ending.take().map(Err));
