@@ -1,0 +1,139 @@
+//! Orders and refunds, and how they pass from one state to the next.
+
+use earlybird_engine::{
+    BuyerId, HoldId, OrderId, OrderStateName, SeatIndex, Seats, Sequence, Timestamp,
+};
+
+use super::buyers::BuyerNumber;
+use super::Ledger;
+use crate::audit::findings::Findings;
+use crate::audit::rule::Rule;
+
+/// An order.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) buyer: BuyerNumber,
+    pub(super) hold: HoldId,
+    pub(super) state: OrderStateName,
+    pub(super) seats: Seats,
+    /// Sold to it now.
+    pub(super) seats_left: Seats,
+    pub(super) amount_minor: i64,
+    pub(super) refunded_minor: i64,
+    pub(super) payment_key: Box<str>,
+    pub(super) decline_reason: Option<Box<str>>,
+    pub(super) began_at: Timestamp,
+    pub(super) changed_at: Timestamp,
+    pub(super) changed_by: Sequence,
+}
+
+/// Money on its way back.
+#[derive(Debug)]
+pub(super) struct Refund {
+    pub(super) order: OrderId,
+    pub(super) seats: Seats,
+    pub(super) amount_minor: i64,
+    pub(super) outcome: RefundOutcome,
+}
+
+/// What became of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::audit) enum RefundOutcome {
+    Pending,
+    Completed,
+    Failed,
+}
+
+/// An order as the books have it.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::audit) struct OrderRecord<'l> {
+    pub(in crate::audit) buyer: &'l BuyerId,
+    pub(in crate::audit) hold: HoldId,
+    pub(in crate::audit) state: OrderStateName,
+    pub(in crate::audit) seats: &'l [SeatIndex],
+    pub(in crate::audit) seats_left: &'l [SeatIndex],
+    pub(in crate::audit) amount_minor: i64,
+    pub(in crate::audit) refunded_minor: i64,
+    pub(in crate::audit) payment_key: &'l str,
+    pub(in crate::audit) decline_reason: Option<&'l str>,
+    pub(in crate::audit) began_at: Timestamp,
+    pub(in crate::audit) changed_at: Timestamp,
+    pub(in crate::audit) changed_by: Sequence,
+}
+
+/// A refund as the books have it: of which order, of which seats, how much, and what became of it.
+pub(super) type RefundRecord<'l> = (OrderId, &'l [SeatIndex], i64, RefundOutcome);
+
+/// Position of a number that counts from 1.
+pub(super) fn position(number: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
+}
+
+impl Ledger {
+    /// An order passes from one state to another, and is noted as changed by this entry.
+    pub(super) fn turn(
+        &mut self,
+        id: OrderId,
+        from: OrderStateName,
+        to: OrderStateName,
+        rule: Rule,
+        findings: &mut Findings,
+    ) -> Option<&mut Order> {
+        let (at, sequence) = (self.at, Sequence(self.sequence));
+        let order = self.order_mut(id);
+        let state = order.as_ref().map(|order| order.state);
+        findings.require(rule, state == Some(from), || match state {
+            Some(state) => format!("order {id} is {state}, where it should be {from} and is to be {to}"),
+            None => format!("there is no order {id}"),
+        });
+        let order = order.filter(|order| order.state == from)?;
+        order.state = to;
+        order.changed_at = at;
+        order.changed_by = sequence;
+        Some(order)
+    }
+
+    pub(super) fn order_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.orders.get_mut(position(id.0)?)
+    }
+
+    /// What is charged or paid back is what the seats cost.
+    pub(super) fn require_price(&self, seats: &[SeatIndex], amount_minor: i64, findings: &mut Findings) {
+        let price = |seat: &SeatIndex| {
+            let category = self.layout.seats.get(seat.as_usize())?.category;
+            self.settings.price_minor_by_category.get(usize::from(category.0)).copied()
+        };
+        let sum = seats.iter().try_fold(0_i64, |sum, seat| sum.checked_add(price(seat)?));
+        findings.require(Rule::Money, sum == Some(amount_minor), || {
+            format!("{amount_minor} for seats that cost {}", sum.unwrap_or(0))
+        });
+    }
+
+    /// All orders, by number.
+    pub(in crate::audit) fn orders(&self) -> impl ExactSizeIterator<Item = OrderRecord<'_>> {
+        self.orders.iter().map(|order| OrderRecord {
+            buyer: &self.buyers.get(order.buyer).name,
+            hold: order.hold,
+            state: order.state,
+            seats: &order.seats,
+            seats_left: &order.seats_left,
+            amount_minor: order.amount_minor,
+            refunded_minor: order.refunded_minor,
+            payment_key: &order.payment_key,
+            decline_reason: order.decline_reason.as_deref(),
+            began_at: order.began_at,
+            changed_at: order.changed_at,
+            changed_by: order.changed_by,
+        })
+    }
+
+    /// All refunds, by number.
+    pub(in crate::audit) fn refunds(&self) -> impl ExactSizeIterator<Item = RefundRecord<'_>> {
+        self.refunds.iter().map(|refund| (refund.order, &*refund.seats, refund.amount_minor, refund.outcome))
+    }
+
+    /// The buyer of an order.
+    pub(super) fn buyer_of_order(&self, id: OrderId) -> Option<BuyerNumber> {
+        Some(self.orders.get(position(id.0)?)?.buyer)
+    }
+}
