@@ -4,9 +4,11 @@ use earlybird_proto::v1::{self, admin_server::Admin};
 use tonic::{Request, Response, Status};
 
 use super::answer::Told;
-use super::status::Problem;
+use super::status::{Problem, Reason};
 use super::{Services, names};
+use crate::audit::{AuditError, LiveAuditError, audit_live};
 use crate::auth::Caller;
+use crate::directory::ActivateError;
 
 #[tonic::async_trait]
 impl Admin for Services {
@@ -17,7 +19,8 @@ impl Admin for Services {
         Caller::of(&request).require_admin()?;
         let request = request.into_inner();
         let id = names::performance("name", &request.name)?;
-        Err(Status::unimplemented(id.to_owned()))
+        let report = audit_live(&self.0.node, &id.into()).await.map_err(Problem::from)?;
+        Ok(Response::new(report.into()))
     }
 
     async fn block_seats(
@@ -42,5 +45,16 @@ impl Admin for Services {
                 _ => Err(Problem::mismatch()),
             })
             .await
+    }
+}
+
+impl From<LiveAuditError> for Problem {
+    fn from(error: LiveAuditError) -> Self {
+        match error {
+            LiveAuditError::NotFound => Self::inactive(ActivateError::NotFound),
+            LiveAuditError::Unavailable(unavailable) => unavailable.into(),
+            LiveAuditError::Audit(AuditError::Store(error)) => error.into(),
+            LiveAuditError::Audit(AuditError::Stopped(error)) => Self::new(Reason::Internal, error.to_string()),
+        }
     }
 }
