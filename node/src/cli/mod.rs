@@ -1,5 +1,6 @@
 //! The command line.
 
+mod demo;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,8 @@ pub struct Cli {
 enum Command {
     /// Serves: gRPC for frontends, HTTP for metrics and probes
     Serve(serve::ServeArgs),
+    /// Sells an arena of 10,000 seats to 100,000 buyers, and proves that nothing went wrong
+    Demo(demo::DemoArgs),
 }
 
 impl Cli {
@@ -26,6 +29,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Serve(args) => serve::run(args),
+            Command::Demo(args) => demo::run(&args),
         }
     }
 }
