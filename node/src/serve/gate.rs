@@ -16,6 +16,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Layer, Service};
 
+use super::oversize;
 use crate::auth::Verifier;
 use crate::ingress::status::DOMAIN;
 
@@ -148,8 +149,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let is_import = request.uri().path() == oversize::IMPORT;
         match self.gate.admit(&mut request) {
-            Ok(pass) => Passing::Admitted { inner: self.inner.call(request), _pass: pass },
+            Ok(pass) => Passing::Admitted { inner: self.inner.call(request), is_import, _pass: pass },
             Err(status) => Passing::Refused { response: Some(status.into_http()) },
         }
     }
@@ -159,7 +161,7 @@ pin_project_lite::pin_project! {
     /// A call on its way.
     #[project = PassingProjection]
     pub(super) enum Passing<F> {
-        Admitted { #[pin] inner: F, _pass: Pass },
+        Admitted { #[pin] inner: F, is_import: bool, _pass: Pass },
         Refused { response: Option<Response<Body>> },
     }
 }
@@ -172,7 +174,10 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
-            PassingProjection::Admitted { inner, .. } => Poll::Ready(ready!(inner.poll(context))),
+            PassingProjection::Admitted { inner, is_import, .. } => {
+                let response = ready!(inner.poll(context))?;
+                Poll::Ready(Ok(if *is_import { oversize::explain(response) } else { response }))
+            }
             // Polled again after its end, which no executor does, it would say nothing more.
             PassingProjection::Refused { response } => {
                 response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))

@@ -10,6 +10,7 @@
 mod connections;
 mod gate;
 mod grpc;
+mod oversize;
 mod ready_file;
 mod signals;
 

@@ -1,0 +1,116 @@
+//! The process: its command line, its configuration, two of it at once, and its end.
+
+use earlybird_proto::v1;
+use earlybird_proto::v1::seating_client::SeatingClient;
+use rustix::process::Signal;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::{CLUB, catalog, import, performance, reason};
+use crate::support::{Server, run};
+
+#[tokio::test]
+async fn the_command_line_explains_itself() {
+    let help = run(&["--help"]).await;
+    assert!(help.status.success());
+    assert!(String::from_utf8_lossy(&help.stdout).contains("serve"));
+    assert_eq!(run(&["sreve"]).await.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn check_config_shows_what_results_without_secrets() {
+    let shown = run(&["serve", "--check-config", "--store", "postgres://me:s3cret@db/seats"]).await;
+    let text = String::from_utf8_lossy(&shown.stdout);
+    assert_eq!(shown.status.code(), Some(0));
+    assert!(text.contains("url = \"postgres://me:***@db/seats\""), "{text}");
+    assert!(!text.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_names_every_key_and_exits_with_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("wrong.toml");
+    std::fs::write(&file, "[grpc]\nlisen = \"x\"\n[lane]\nack_timeout = 5\n").expect("a file");
+    let file = file.to_str().expect("a path");
+    for arguments in [vec!["serve", "--config", file], vec!["serve", "--config", file, "--check-config"]] {
+        let output = run(&arguments).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("grpc.lisen: no such key; did you mean \"listen\"?"), "{told}");
+        assert!(told.contains("lane.ack_timeout: 5 is not a duration"), "{told}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn serving_others_unchecked_is_refused() {
+    let output = run(&["serve", "--grpc-listen", "0.0.0.0:0"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("grpc.listen: ") && told.contains("--insecure"), "{told}");
+    assert!(
+        run(&["serve", "--grpc-listen", "0.0.0.0:0", "--insecure", "--check-config"]).await.status.success()
+    );
+}
+
+#[tokio::test]
+async fn a_second_node_on_the_same_ports_or_file_is_told_so() {
+    let server = Server::start().await;
+    let database = format!("sqlite://{}", server.file("earlybird.db").display());
+    let arguments =
+        ["serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--store", &database];
+    let output = run(&arguments).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("is in use by another earlybird"), "{told}");
+
+    let output = run(&["serve", "--grpc-listen", server.grpc(), "--http-listen", "127.0.0.1:0"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("grpc.listen: cannot listen on"), "{told}");
+    assert_eq!(server.get("/readyz").await.0, 200);
+}
+
+#[tokio::test]
+async fn sigterm_drains_and_exits_with_0() {
+    let mut server = Server::start().await;
+    catalog(&server).import_venue(import("club", CLUB)).await.expect("a good plan");
+    catalog(&server).create_performance(performance("night")).await.expect("all is well");
+    let mut health = HealthClient::new(server.channel());
+    let watch = HealthCheckRequest { service: "earlybird.v1.Seating".into() };
+    let mut health = health.watch(watch).await.expect("a watch").into_inner();
+    let first = health.message().await.expect("news").expect("news");
+    assert_eq!(first.status(), ServingStatus::Serving);
+    let mut seating = SeatingClient::new(server.channel());
+    let watch = v1::WatchSeatMapRequest { performance: "performances/night".into(), ..Default::default() };
+    let mut seats = seating.watch_seat_map(watch).await.expect("a watch").into_inner();
+    seats.message().await.expect("a snapshot").expect("a snapshot");
+
+    server.sigterm();
+    let news = health.message().await.expect("news").expect("news");
+    assert_eq!(news.status(), ServingStatus::NotServing);
+    let ended = loop {
+        match seats.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the watch ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason(&ended), (Code::Unavailable, "DRAINING".into()));
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    assert!(server.log().contains("drained"), "{}", server.log());
+
+    server.restart().await;
+    let name = "performances/night".into();
+    catalog(&server).get_performance(v1::GetPerformanceRequest { name }).await.expect("it survives");
+}
+
+#[tokio::test]
+async fn sigint_drains_as_well() {
+    let mut server = Server::start().await;
+    server.signal(Signal::INT);
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
+}

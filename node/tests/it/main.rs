@@ -1,0 +1,4 @@
+//! Tests of the node from outside.
+
+mod edge;
+mod support;

@@ -1,0 +1,195 @@
+//! The real program as a process of its own: started, killed, drained and restarted.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint};
+
+/// Longest wait for something that must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program that is tested, without the settings of whoever runs the tests.
+pub(crate) fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earlybird"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("EARLYBIRD_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) async fn run(arguments: &[&str]) -> Output {
+    timeout(PATIENCE, program(arguments).output()).await.expect("it ends").expect("it starts")
+}
+
+/// How a server differs from the usual one.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// The store's address; a SQLite file of the server's own when there is none.
+    pub(crate) store: Option<String>,
+    /// Variables of the environment, such as `EARLYBIRD_SHARD__TICK`.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Options {
+    /// With one more variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A running `earlybird serve`. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    folder: TempDir,
+    options: Options,
+    grpc: String,
+    http: String,
+}
+
+/// What a server writes to its ready file.
+#[derive(Deserialize)]
+struct Ready {
+    grpc: String,
+    http: String,
+    pid: u32,
+}
+
+impl Server {
+    /// A server on free ports with a SQLite file.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// A server on free ports.
+    pub(crate) async fn start_with(options: Options) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let (child, ready) = launch(&folder, &options, "127.0.0.1:0", "127.0.0.1:0").await;
+        Self { child, folder, options, grpc: ready.grpc, http: ready.http }
+    }
+
+    /// A file of the server's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What the server has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.file("log")).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// Where it serves gRPC: address and port.
+    pub(crate) fn grpc(&self) -> &str {
+        &self.grpc
+    }
+
+    /// A connection, made when it is first used.
+    pub(crate) fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.grpc)).expect("an address").connect_lazy()
+    }
+
+    /// Asks it to drain.
+    pub(crate) fn sigterm(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it runs");
+        let id = Pid::from_raw(id.try_into().expect("a process id")).expect("a process id");
+        kill_process(id, signal).expect("it runs");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it was started")
+    }
+
+    /// Ends it without a warning.
+    pub(crate) async fn kill9(&mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
+    /// Starts it again on the same store and the same ports, after it has ended.
+    pub(crate) async fn restart(&mut self) {
+        let (child, ready) = launch(&self.folder, &self.options, &self.grpc, &self.http).await;
+        assert_eq!((&ready.grpc, &ready.http), (&self.grpc, &self.http));
+        self.child = child;
+    }
+
+    /// `GET path` on the HTTP port: status and body.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.http);
+        let (status, _, body) = exchange(&self.http, request.as_bytes()).await;
+        (status, String::from_utf8(body).expect("text"))
+    }
+}
+
+/// Sends the bytes of one HTTP/1.1 request that asks to close, and reads the answer: status, headers in lower case, body
+/// as it came.
+pub(crate) async fn exchange(address: &str, request: &[u8]) -> (u16, String, Vec<u8>) {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = timeout(PATIENCE, exchange).await.expect("an answer").expect("a connection");
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("headers");
+    let headers = String::from_utf8(answer[..end].to_vec()).expect("text").to_lowercase();
+    let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, headers, answer[end + 4..].to_vec())
+}
+
+async fn launch(folder: &TempDir, options: &Options, grpc: &str, http: &str) -> (Child, Ready) {
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let store = options.store.clone().unwrap_or_else(|| format!("sqlite://{}", file("earlybird.db")));
+    let ready_file = file("ready.json");
+    let _ = std::fs::remove_file(&ready_file);
+    let log = std::fs::File::options().create(true).append(true).open(file("log")).expect("a log");
+    let arguments = ["serve", "--grpc-listen", grpc, "--http-listen", http, "--ready-file", &ready_file];
+    let mut child = program(&arguments)
+        .args(["--store", &store])
+        .envs(options.environment.iter().map(|(name, value)| (name, value)))
+        .stdout(log.try_clone().expect("a log"))
+        .stderr(log)
+        .spawn()
+        .expect("the program starts");
+    let ready = timeout(PATIENCE, async {
+        // Only the file tells, so it is looked for again and again; a server that ends tells as well.
+        let mut interval = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            interval.tick().await;
+            if let Ok(ready) = std::fs::read(&ready_file) {
+                return serde_json::from_slice::<Ready>(&ready).expect("JSON");
+            }
+            if let Some(status) = child.try_wait().expect("a process") {
+                panic!(
+                    "it ended with {status}: {}",
+                    std::fs::read_to_string(file("log")).unwrap_or_default()
+                );
+            }
+        }
+    });
+    let ready = ready.await.expect("it becomes ready");
+    assert_eq!(Some(ready.pid), child.id());
+    (child, ready)
+}
