@@ -18,6 +18,7 @@ pub mod onsale;
 pub mod pacing;
 pub mod progress;
 pub mod report;
+pub mod scenario;
 pub mod session;
 mod slab;
 pub mod stats;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod loops;
 mod onsale;
 
 use std::process::ExitCode;
@@ -15,9 +16,11 @@ Exit codes:
   2  the run could not be made, or the check could not
 
 Examples:
-  rush onsale --plan venues/hall-10k.json --report out.json --html out.html
+  rush onsale --plan venues/arena.json --report out.json --html out.html
   rush onsale --venue hall --buyers 2000 --duration 30s --compress 1
-  rush onsale --performance gala --endpoint http://node-1:50051 --endpoint http://node-2:50051";
+  rush onsale --performance gala --endpoint http://node-1:50051 --endpoint http://node-2:50051
+  rush churn --plan venues/arena.json --in-flight 1024
+  rush mix --venue hall --reject-share 0.995 --rate 50000 --json mix.json";
 
 /// Open-loop load generator for earlybird, with a check from outside.
 #[derive(Debug, Parser)]
@@ -31,6 +34,12 @@ pub(crate) struct Arguments {
 enum Scenario {
     /// Sells a house to ten times more buyers than seats, then compares what was acknowledged with what is there.
     Onsale(Box<onsale::Flags>),
+    /// Holds seats and gives them back, in a loop.
+    Churn(loops::Churn),
+    /// Asks for seats that are held by others, in a loop.
+    Reject(loops::Reject),
+    /// Does both, in a loop.
+    Mix(loops::Mix),
 }
 
 /// Runs what the arguments say.
@@ -38,6 +47,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     match arguments.scenario {
         Scenario::Onsale(flags) => runtime.block_on(onsale::run(*flags)),
+        Scenario::Churn(flags) => runtime.block_on(flags.run()),
+        Scenario::Reject(flags) => runtime.block_on(flags.run()),
+        Scenario::Mix(flags) => runtime.block_on(flags.run()),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::check::{CheckLine, Violation};
 use crate::onsale::options::Options;
 use crate::onsale::view::Counts;
 
-pub(crate) use build::{Inputs, build};
+pub(crate) use build::{Inputs, build, kind_reports};
 pub use html::write_html;
 pub use table::{kinds_table, print_table};
 
