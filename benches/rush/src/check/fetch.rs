@@ -162,7 +162,12 @@ pub(crate) async fn orders_now(
         };
         let call = || async { orders(wire).list_orders(request.clone()).await };
         let page = until_reachable(patience, call).await?.into_inner();
-        views.extend(page.orders.into_iter().filter_map(view));
+        for order in page.orders {
+            // One that cannot be read would look as if it were not there.
+            let name = order.name.clone();
+            let unreadable = || tonic::Status::internal(format!("{name:?} is not the name of an order"));
+            views.push(view(order).ok_or_else(unreadable)?);
+        }
         if page.next_page_token.is_empty() {
             return Ok(views);
         }
@@ -180,7 +185,7 @@ fn view(order: Order) -> Option<OrderView> {
     };
     Some(OrderView {
         order: OrderId(trailing_number(&order.name)?),
-        hold: HoldId(trailing_number(&order.hold)?),
+        hold: trailing_number(&order.hold).map(HoldId),
         buyer: order.buyer_id,
         seats: order.seats,
         seats_left: order.seats_left,

@@ -49,8 +49,8 @@ pub struct CheckLine {
 pub struct OrderView {
     /// Its number.
     pub order: OrderId,
-    /// The hold that was paid.
-    pub hold: HoldId,
+    /// The hold that was paid, where the server names it.
+    pub hold: Option<HoldId>,
     /// Whose, by name.
     pub buyer: String,
     /// All its seats.

@@ -58,7 +58,7 @@ fn acknowledged(evidence: &Evidence<'_>, findings: &mut Findings) {
             (false, false) => order.state == OrderState::Paid && order.refunded_minor == 0,
         };
         let seats_fit = seats_of.get(&hold).is_none_or(|seats| same_seats(seats, &order.seats));
-        if order.buyer != name || order.hold != hold || !seats_fit || !state_fits {
+        if order.buyer != name || order.hold.is_some_and(|named| named != hold) || !seats_fit || !state_fits {
             wrong.push(format!(
                 "order {} of hold {} of {name} on {:?} was acknowledged{}, and is {order:?}",
                 ack.order.0,
@@ -99,22 +99,27 @@ fn once(evidence: &Evidence<'_>, findings: &mut Findings) {
     findings.add("I1", "no seat is in two paid orders", owner.len() as u64, wrong);
 }
 
+/// Payments that were not definitely answered: their holds, and the names of their buyers.
+fn payments_in_doubt(evidence: &Evidence<'_>) -> Vec<(HoldId, String)> {
+    let pays = evidence.ledger.unanswered.iter().filter_map(|request| match request.command.action {
+        Action::Pay { hold, .. } => Some((hold, (evidence.name_of)(request.command.buyer))),
+        _ => None,
+    });
+    pays.collect()
+}
+
 /// An order that nobody was told of, and nobody asked for without being answered, is one too many.
 fn known(evidence: &Evidence<'_>, findings: &mut Findings) {
     let acked: HashSet<OrderId> = evidence.ledger.paid().map(|(_, _, _, ack)| ack.order).collect();
-    let in_doubt: HashSet<HoldId> = evidence
-        .ledger
-        .unanswered
-        .iter()
-        .filter_map(|request| match request.command.action {
-            Action::Pay { hold, .. } => Some(hold),
-            _ => None,
-        })
-        .collect();
+    let in_doubt = payments_in_doubt(evidence);
+    let is_in_doubt = |order: &OrderView| {
+        in_doubt
+            .iter()
+            .any(|(hold, name)| order.buyer == *name && order.hold.is_none_or(|named| named == *hold))
+    };
     let is_declined = |order: &&OrderView| order.state == OrderState::Declined;
     let made: Vec<&OrderView> = evidence.state.orders.iter().filter(|order| !is_declined(order)).collect();
-    let unknown =
-        made.iter().filter(|order| !acked.contains(&order.order) && !in_doubt.contains(&order.hold));
+    let unknown = made.iter().filter(|order| !acked.contains(&order.order) && !is_in_doubt(order));
     let wrong = unknown.map(|order| format!("nobody was told of, or asked for, {order:?}")).collect();
     findings.add("I8", "every order was acknowledged, or is of a payment in doubt", made.len() as u64, wrong);
 }

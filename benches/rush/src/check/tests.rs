@@ -37,7 +37,7 @@ fn paid(order: u64, seats: i64) -> OrderAck {
 fn view(order: u64, hold: u64, buyer: u32, seats: &[u32]) -> OrderView {
     OrderView {
         order: OrderId(order),
-        hold: HoldId(hold),
+        hold: Some(HoldId(hold)),
         buyer: name(Buyer(buyer)),
         seats: seats.to_vec(),
         seats_left: seats.to_vec(),

@@ -132,7 +132,8 @@ impl Flags {
         print(&found);
         if let Some(path) = &self.json {
             let json = serde_json::to_vec_pretty(&found)?;
-            std::fs::write(path, json).with_context(|| format!("--json: {} cannot be written", path.display()))?;
+            std::fs::write(path, json)
+                .with_context(|| format!("--json: {} cannot be written", path.display()))?;
         }
         Ok(if found.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }

@@ -100,7 +100,10 @@ impl Options {
     pub fn validate(&self) -> anyhow::Result<()> {
         let share = self.traffic.reject_share();
         ensure!((0.0..=1.0).contains(&share), "--reject-share: {share} is not a share; 0 to 1 is accepted");
-        ensure!(self.rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "--rate: a number above 0 is needed");
+        ensure!(
+            self.rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()),
+            "--rate: a number above 0 is needed"
+        );
         ensure!(!self.duration.is_zero(), "--duration: a duration above 0 is needed, such as 10s");
         ensure!((1..=1_024).contains(&self.sessions), "--sessions: 1 to 1024 are accepted");
         let most = self.sessions * IN_FLIGHT_PER_SESSION_MAX;

@@ -117,7 +117,8 @@ impl Runner {
             } else if self.pending.len() == 0 || now > end.after(DRAIN_MAX) {
                 return Ok(self.stats);
             }
-            let wake = self.clock.instant(if now < end { self.wake(next, now) } else { end.after(DRAIN_MAX) });
+            let wake =
+                self.clock.instant(if now < end { self.wake(next, now) } else { end.after(DRAIN_MAX) });
             tokio::select! {
                 biased;
                 received = self.transport.receive(&mut answers) => {
@@ -135,7 +136,11 @@ impl Runner {
 
     fn wake(&self, next: Moment, now: Moment) -> Moment {
         let soonest = now.after(Duration::from_millis(1));
-        if self.pending.len() < self.in_flight_max { next.max(soonest) } else { now.after(Duration::from_millis(100)) }
+        if self.pending.len() < self.in_flight_max {
+            next.max(soonest)
+        } else {
+            now.after(Duration::from_millis(100))
+        }
     }
 
     /// Sends what is due; when the next command is due.
