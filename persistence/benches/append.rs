@@ -113,26 +113,17 @@ impl Lane {
         figure
     }
 
-    /// Entries of all performances in turn, and orders of the first one.
+    /// Equal runs of all performances, what is left over in one of its own, and orders of the first performance.
     fn batch(&mut self, size: u64, orders: u64) -> AppendBatch {
         let mut batch = AppendBatch::default();
-        for performance in 0..PERFORMANCES {
-            let count = size / PERFORMANCES + u64::from(performance < size % PERFORMANCES);
-            let first = self.sequence;
-            batch
-                .entries
-                .extend((first..first + count).map(|sequence| self.entry(performance, sequence + 1)));
+        let (base, share) = (self.sequence, size / PERFORMANCES);
+        self.sequence += share;
+        for number in 0..PERFORMANCES {
+            let name = self.performance(number);
+            batch.entries.extend((base + 1..=base + share).map(|sequence| self.entry(&name, sequence)));
         }
-        // The larger runs decide: the others begin behind a gap otherwise.
-        let base = self.sequence;
-        self.sequence += size / PERFORMANCES;
-        batch.entries.retain(|entry| entry.sequence.0 <= self.sequence);
-        let missing = size - batch.entries.len() as u64;
-        let extra = format!("{}-extra-{base}", self.name);
-        batch.entries.extend(
-            (1..=missing)
-                .map(|sequence| JournalRow { performance: extra.as_str().into(), ..self.entry(0, sequence) }),
-        );
+        let rest = format!("{}-rest-{base}", self.name);
+        batch.entries.extend((1..=size % PERFORMANCES).map(|sequence| self.entry(&rest, sequence)));
         for order in base * 1_000..base * 1_000 + orders {
             batch.orders.push(self.order(order));
             let seats = [order * 2, order * 2 + 1].map(|seat| Seat((seat % (1 << 30)) as u32));
@@ -149,9 +140,9 @@ impl Lane {
         format!("{}-performance-{number}", self.name)
     }
 
-    fn entry(&self, performance: u64, sequence: u64) -> JournalRow {
+    fn entry(&self, performance: &str, sequence: u64) -> JournalRow {
         JournalRow {
-            performance: self.performance(performance).into(),
+            performance: performance.into(),
             bucket: self.bucket,
             epoch: self.epoch,
             sequence: Sequence(sequence),

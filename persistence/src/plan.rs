@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
         self.orders.is_empty() && self.seats.is_empty()
     }
 
-    /// Why nothing was written, given the state that the database has: a fence, a gap, or a taken seat.
+    /// The claimed buckets that have another epoch, or no owner at all.
     pub(crate) fn fenced(&self, owned: &BTreeMap<Bucket, Epoch>) -> Vec<Bucket> {
         let stale = |(bucket, epoch): &&(Bucket, Epoch)| owned.get(bucket) != Some(epoch);
         let mut buckets: Vec<_> = self.claims.iter().filter(stale).map(|(bucket, _)| *bucket).collect();

@@ -70,7 +70,7 @@ impl Lanes {
         Ok(Lane { lanes: self, session: Some(session), _permit: permit })
     }
 
-    /// Takes what is remembered of lost backends, for whoever ends them.
+    /// The backends that are still to be ended.
     pub(super) fn lost(&self) -> Vec<Backend> {
         self.lost.lock().clone()
     }
