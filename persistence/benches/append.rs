@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
-    AppendBatch, Bucket, Epoch, JournalRow, NodeId, OrderId, OrderRow, Seat, SeatGuardChange, Sequence,
-    Store, UnixMillis, open,
+    AppendBatch, Bucket, Epoch, HoldId, JournalRow, NodeId, OrderId, OrderRow, Seat, SeatGuardChange,
+    Sequence, Store, UnixMillis, open,
 };
 
 const ROWS: u64 = 150_000;
@@ -166,6 +166,9 @@ impl Lane {
             created_at: UnixMillis(1_700_000_000_000 + order),
             updated_at: UnixMillis(1_700_000_000_000 + order),
             sequence: Sequence(1),
+            hold: HoldId(order),
+            seats_left: vec![],
+            decline_reason: None,
         }
     }
 }

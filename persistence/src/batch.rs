@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::ids::{Bucket, BuyerId, Epoch, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
+use crate::ids::{Bucket, BuyerId, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
 /// One entry to append to a performance's journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,12 @@ pub struct OrderRow {
     pub updated_at: UnixMillis,
     /// The journal entry that changed it last.
     pub sequence: Sequence,
+    /// The hold that it pays.
+    pub hold: HoldId,
+    /// Its seats that are sold to it: none until it is paid, and none that were refunded.
+    pub seats_left: Vec<Seat>,
+    /// Why the payment was declined, if it was.
+    pub decline_reason: Option<Box<str>>,
 }
 
 /// A change of the guard that sells a seat once (I1, I2): a row per seat of every order being paid or paid.

@@ -103,6 +103,10 @@ number! {
     OrderId(u64)
 }
 number! {
+    /// Names a hold within its performance.
+    HoldId(u64)
+}
+number! {
     /// A seat's dense index within its performance.
     Seat(u32)
 }

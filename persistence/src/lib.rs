@@ -41,7 +41,9 @@ pub use catalog::{
     CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
 };
 pub use error::{AppendError, Cause, OpenError, StoreError};
-pub use ids::{Bucket, BuyerId, Epoch, NodeId, OrderId, PerformanceId, Seat, Sequence, UnixMillis, VenueId};
+pub use ids::{
+    Bucket, BuyerId, Epoch, HoldId, NodeId, OrderId, PerformanceId, Seat, Sequence, UnixMillis, VenueId,
+};
 pub use open::{open, open_with};
 pub use options::StoreOptions;
 pub use postgres::PostgresStore;

@@ -158,8 +158,8 @@ fn extend(run: &mut Run<'_>, entry: &JournalRow) -> Result<(), AppendError> {
 fn last_of_each(orders: &[OrderRow]) -> Result<Vec<&OrderRow>, AppendError> {
     let mut last: BTreeMap<(&PerformanceId, OrderId), &OrderRow> = BTreeMap::new();
     for row in orders {
-        let numbers = [row.order.0, row.created_at.0, row.updated_at.0, row.sequence.0];
-        let seats_fit = row.seats.iter().all(|seat| i32::try_from(seat.0).is_ok());
+        let numbers = [row.order.0, row.created_at.0, row.updated_at.0, row.sequence.0, row.hold.0];
+        let seats_fit = row.seats.iter().chain(&row.seats_left).all(|seat| i32::try_from(seat.0).is_ok());
         if !seats_fit || numbers.iter().any(|number| i64::try_from(*number).is_err()) {
             return invalid(format!("{}: a number of order {} is too large", row.performance, row.order));
         }

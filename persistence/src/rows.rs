@@ -5,14 +5,29 @@ use bytes::Bytes;
 use crate::batch::{JournalRecord, OrderRow, SnapshotRow};
 use crate::catalog::{Fingerprint, PerformanceRow, RequestId, VenueRow};
 use crate::error::StoreError;
-use crate::ids::{Bucket, Epoch, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
+use crate::ids::{Bucket, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
 pub(crate) type VenueColumns = (String, Vec<u8>, i64, String, Vec<u8>, i64);
 pub(crate) type PerformanceColumns = (String, i32, String, Vec<u8>, i64, Vec<u8>, i64);
 pub(crate) type JournalColumns = (i64, i64, i64, String, Vec<u8>);
 pub(crate) type SnapshotColumns = (String, i32, i64, i64, i64, Vec<u8>);
-pub(crate) type OrderColumns =
-    (String, i64, String, String, i64, i64, String, String, Option<String>, i64, i64, i64);
+pub(crate) type OrderColumns = (
+    String,
+    i64,
+    String,
+    String,
+    i64,
+    i64,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    Option<String>,
+);
 
 pub(crate) fn venue(columns: VenueColumns) -> Result<VenueRow, StoreError> {
     let (id, request_id, fingerprint, display_name, body, created_at) = columns;
@@ -68,7 +83,8 @@ pub(crate) fn snapshot(columns: SnapshotColumns) -> Result<SnapshotRow, StoreErr
 
 pub(crate) fn order(columns: OrderColumns) -> Result<OrderRow, StoreError> {
     let (performance, order, buyer, state, amount_minor, refunded_minor, ..) = columns;
-    let (.., currency, seats, payment_key, created_at, updated_at, sequence) = columns;
+    let (.., currency, seats, payment_key, created_at, updated_at, sequence, hold, seats_left, reason) =
+        columns;
     Ok(OrderRow {
         order: OrderId(unsigned(order, &performance)?),
         buyer: buyer.into(),
@@ -81,6 +97,9 @@ pub(crate) fn order(columns: OrderColumns) -> Result<OrderRow, StoreError> {
         created_at: UnixMillis(unsigned(created_at, &performance)?),
         updated_at: UnixMillis(unsigned(updated_at, &performance)?),
         sequence: Sequence(unsigned(sequence, &performance)?),
+        hold: HoldId(unsigned(hold, &performance)?),
+        seats_left: self::seats(&seats_left, &performance)?,
+        decline_reason: reason.map(Into::into),
         performance: performance.into(),
     })
 }

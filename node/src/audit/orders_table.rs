@@ -112,6 +112,9 @@ fn is_row(record: &OrderRecord<'_>, row: &OrderRow, currency: &str) -> bool {
         && row.created_at.0 == record.began_at.0
         && row.updated_at.0 == record.changed_at.0
         && row.sequence.0 == record.changed_by.0
+        && row.hold.0 == record.hold.0
+        && row.seats_left == seats(record.seats_left)
+        && row.decline_reason.as_deref() == record.decline_reason
 }
 
 /// The state of an order in the words of the API, by the books alone.

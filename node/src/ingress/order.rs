@@ -1,6 +1,6 @@
 //! Orders as the API shows them, from memory or from the store.
 
-use earlybird_engine::{OrderId, OrderView, Timestamp};
+use earlybird_engine::{HoldId, OrderId, OrderView, Timestamp};
 use earlybird_persistence as store;
 use earlybird_persistence::OrderRow;
 use earlybird_proto::v1;
@@ -57,24 +57,20 @@ fn from_view(shard: &Shard, order: &OrderView<'_>) -> v1::Order {
 #[must_use]
 pub(crate) fn from_row(row: &OrderRow) -> v1::Order {
     let performance = format!("performances/{}", row.performance);
-    let seats: Vec<u32> = row.seats.iter().map(|seat| seat.0).collect();
-    let seats_left = match &*row.state {
-        "PAID" | "REFUNDING" => seats.clone(),
-        _ => Vec::new(),
-    };
+    let numbers = |seats: &[store::Seat]| seats.iter().map(|seat| seat.0).collect();
     v1::Order {
         name: names::of_order(&performance, OrderId(row.order.0)),
         buyer_id: row.buyer.as_str().to_owned(),
-        seats,
+        seats: numbers(&row.seats),
         state: state_number(&row.state),
         amount_minor: row.amount_minor,
         refunded_minor: row.refunded_minor,
         currency_code: row.currency.to_string(),
         create_time: Some(time(Timestamp(row.created_at.0))),
         update_time: Some(time(Timestamp(row.updated_at.0))),
-        hold: String::new(),
-        seats_left,
-        decline_reason: String::new(),
+        hold: names::of_hold(&performance, HoldId(row.hold.0)),
+        seats_left: numbers(&row.seats_left),
+        decline_reason: row.decline_reason.as_deref().unwrap_or_default().to_owned(),
     }
 }
 

@@ -101,6 +101,9 @@ fn order_row(performance: &PerformanceInfo, order: &OrderView<'_>, entry: &Entry
         created_at: UnixMillis(order.began_at.0),
         updated_at: UnixMillis(entry.at.0),
         sequence: store::Sequence(entry.sequence.0),
+        hold: store::HoldId(order.hold.0),
+        seats_left: order.seats_left.iter().map(|seat| store::Seat(seat.0)).collect(),
+        decline_reason: order.decline_reason.map(Into::into),
     }
 }
 

@@ -4,7 +4,7 @@
 --   $1..$10 as in append_journal.sql
 --   $11..$14 seats: performance, seat, whether it is taken, who has it afterwards
 --   $15..$17 orders that may have a seat now: performance, seat, order
---   $18..$29 orders
+--   $18..$32 orders
 WITH owned AS MATERIALIZED (
     SELECT o.bucket
     FROM UNNEST($1::int[], $2::bigint[]) AS claim (bucket, epoch)
@@ -58,13 +58,14 @@ taken AS (
 ),
 put AS (
     INSERT INTO orders (performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats,
-        payment_key, created_at_ms, updated_at_ms, sequence)
+        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason)
     SELECT performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats::int[],
-        payment_key, created_at_ms, updated_at_ms, sequence
+        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left::int[], decline_reason
     FROM UNNEST($18::text[], $19::bigint[], $20::text[], $21::text[], $22::bigint[], $23::bigint[], $24::text[],
-        $25::text[], $26::text[], $27::bigint[], $28::bigint[], $29::bigint[])
+        $25::text[], $26::text[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::text[],
+        $32::text[])
         AS sent (performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats,
-            payment_key, created_at_ms, updated_at_ms, sequence)
+            payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason)
     WHERE (SELECT is_good FROM verdict)
     ON CONFLICT (performance_id, order_id) DO UPDATE SET
         buyer_id = excluded.buyer_id,
@@ -75,7 +76,10 @@ put AS (
         seats = excluded.seats,
         payment_key = excluded.payment_key,
         updated_at_ms = excluded.updated_at_ms,
-        sequence = excluded.sequence
+        sequence = excluded.sequence,
+        hold_id = excluded.hold_id,
+        seats_left = excluded.seats_left,
+        decline_reason = excluded.decline_reason
 )
 INSERT INTO journal (performance_id, sequence, epoch, at_ms, kind, body)
 SELECT *

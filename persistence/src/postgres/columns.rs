@@ -6,6 +6,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use crate::batch::{JournalRow, OrderRow};
+use crate::ids::Seat;
 use crate::plan::Plan;
 use crate::plan_seats::SeatPlan;
 
@@ -51,7 +52,7 @@ pub(super) fn bind_seats<'q>(statement: Statement<'q>, seats: &[SeatPlan<'q>]) -
         .bind(column(&replaced, |(_, order)| order.0.cast_signed()))
 }
 
-/// Twelve columns: orders.
+/// Fifteen columns: orders.
 pub(super) fn bind_orders<'q>(statement: Statement<'q>, orders: &[&'q OrderRow]) -> Statement<'q> {
     let text = |value: fn(&'q OrderRow) -> &'q str| orders.iter().map(|row| value(row)).collect::<Vec<_>>();
     statement
@@ -62,15 +63,18 @@ pub(super) fn bind_orders<'q>(statement: Statement<'q>, orders: &[&'q OrderRow])
         .bind(column(orders, |row| row.amount_minor))
         .bind(column(orders, |row| row.refunded_minor))
         .bind(text(|row| &row.currency))
-        .bind(column(orders, |row| seats_literal(row)))
+        .bind(column(orders, |row| seats_literal(&row.seats)))
         .bind(orders.iter().map(|row| row.payment_key.as_deref()).collect::<Vec<Option<&'q str>>>())
         .bind(column(orders, |row| row.created_at.0.cast_signed()))
         .bind(column(orders, |row| row.updated_at.0.cast_signed()))
         .bind(column(orders, |row| row.sequence.0.cast_signed()))
+        .bind(column(orders, |row| row.hold.0.cast_signed()))
+        .bind(column(orders, |row| seats_literal(&row.seats_left)))
+        .bind(orders.iter().map(|row| row.decline_reason.as_deref()).collect::<Vec<Option<&'q str>>>())
 }
 
 /// An array as text: arrays of arrays have to be rectangular, and orders differ in their number of seats.
-fn seats_literal(row: &OrderRow) -> String {
-    let numbers: Vec<String> = row.seats.iter().map(|seat| seat.0.to_string()).collect();
+fn seats_literal(seats: &[Seat]) -> String {
+    let numbers: Vec<String> = seats.iter().map(|seat| seat.0.to_string()).collect();
     format!("{{{}}}", numbers.join(","))
 }

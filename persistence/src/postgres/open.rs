@@ -11,7 +11,10 @@ use crate::options::StoreOptions;
 use crate::wait::answer_within;
 
 /// Numbered from 1, applied in order, never edited after they land.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/postgres/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_initial.sql"),
+    include_str!("../../migrations/postgres/0002_order_details.sql"),
+];
 
 /// One node at a time migrates a database; the number is this project's choice ("earlybrd" in ASCII).
 const MIGRATION_LOCK: i64 = 0x6561_726c_7962_7264;

@@ -14,7 +14,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::batch::{JournalRow, OrderRow};
 use crate::error::AppendError;
-use crate::ids::{Bucket, Epoch, OrderId, Sequence};
+use crate::ids::{Bucket, Epoch, OrderId, Seat, Sequence};
 use crate::plan::{Plan, head_conflict};
 use crate::plan_seats::SeatPlan;
 
@@ -148,7 +148,6 @@ async fn change_seat(connection: &mut SqliteConnection, plan: &SeatPlan<'_>) -> 
 }
 
 async fn put_order(connection: &mut SqliteConnection, row: &OrderRow) -> Result<(), sqlx::Error> {
-    let seats: Vec<u32> = row.seats.iter().map(|seat| seat.0).collect();
     sqlx::query(include_str!("../../sql/sqlite/put_order.sql"))
         .bind(row.performance.as_str())
         .bind(row.order.0.cast_signed())
@@ -157,12 +156,19 @@ async fn put_order(connection: &mut SqliteConnection, row: &OrderRow) -> Result<
         .bind(row.amount_minor)
         .bind(row.refunded_minor)
         .bind(&*row.currency)
-        .bind(serde_json::Value::from(seats).to_string())
+        .bind(seats_json(&row.seats))
         .bind(row.payment_key.as_deref())
         .bind(row.created_at.0.cast_signed())
         .bind(row.updated_at.0.cast_signed())
         .bind(row.sequence.0.cast_signed())
+        .bind(row.hold.0.cast_signed())
+        .bind(seats_json(&row.seats_left))
+        .bind(row.decline_reason.as_deref())
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn seats_json(seats: &[Seat]) -> String {
+    serde_json::Value::from(seats.iter().map(|seat| seat.0).collect::<Vec<u32>>()).to_string()
 }

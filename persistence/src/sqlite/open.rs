@@ -9,7 +9,10 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use crate::error::{Cause, OpenError};
 
 /// Numbered from 1, applied in order, never edited after they land.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../migrations/sqlite/0002_order_details.sql"),
+];
 
 /// How large the write-ahead log grows before it is folded into the file, in pages of 4 KiB. Four times SQLite's own
 /// choice: each fold costs two more syncs, and the log is read in one sweep at the next start.

@@ -1,7 +1,7 @@
 //! Order rows: what other systems query.
 
 use earlybird_persistence::{
-    AppendBatch, OrderCursor, OrderFilter, OrderId, OrderRow, Seat, Sequence, UnixMillis,
+    AppendBatch, HoldId, OrderCursor, OrderFilter, OrderId, OrderRow, Seat, Sequence, UnixMillis,
 };
 
 use crate::support::{Fixture, assert_invalid, order};
@@ -22,6 +22,9 @@ pub(crate) async fn an_order_comes_back_as_sent(fixture: &Fixture) {
         payment_key: Some("tviva20240101,{}\"\\".into()),
         updated_at: UnixMillis(222),
         sequence: Sequence(2),
+        hold: HoldId(i64::MAX as u64),
+        seats_left: vec![Seat(0)],
+        decline_reason: Some("REJECT_CARD_PAYMENT: {\"a\",\\}".into()),
         ..order("a", i64::MAX as u64, 100)
     };
     let orders = vec![plain.clone(), full.clone()];
@@ -54,6 +57,7 @@ pub(crate) async fn a_later_batch_updates_an_order(fixture: &Fixture) {
         state: "PAID".into(),
         payment_key: Some("key".into()),
         refunded_minor: 10,
+        seats_left: vec![Seat(8)],
         updated_at: UnixMillis(300),
         sequence: Sequence(2),
         ..order("a", 1, 999)

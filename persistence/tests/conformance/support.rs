@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
-    AppendBatch, AppendError, Bucket, Epoch, JournalRow, NewPerformance, NewVenue, NodeId, OrderId, OrderRow,
-    PerformanceId, RequestId, Seat, SeatGuardChange, Sequence, Store, StoreOptions, UnixMillis,
+    AppendBatch, AppendError, Bucket, Epoch, HoldId, JournalRow, NewPerformance, NewVenue, NodeId, OrderId,
+    OrderRow, PerformanceId, RequestId, Seat, SeatGuardChange, Sequence, Store, StoreOptions, UnixMillis,
 };
 use sqlx::Connection;
 
@@ -209,6 +209,9 @@ pub(crate) fn order(performance: &str, order: u64, created_at: u64) -> OrderRow 
         created_at: UnixMillis(created_at),
         updated_at: UnixMillis(created_at),
         sequence: Sequence(1),
+        hold: HoldId(order),
+        seats_left: vec![],
+        decline_reason: None,
     }
 }
 

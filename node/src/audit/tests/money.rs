@@ -66,6 +66,9 @@ fn row() -> OrderRow {
         created_at: UnixMillis(BEGINNING),
         updated_at: UnixMillis(BEGINNING),
         sequence: store::Sequence(5),
+        hold: store::HoldId(1),
+        seats_left: vec![Seat(2)],
+        decline_reason: None,
     }
 }
 
@@ -100,6 +103,9 @@ fn every_column_is_compared() {
         OrderRow { created_at: UnixMillis(1), ..row() },
         OrderRow { updated_at: UnixMillis(1), ..row() },
         OrderRow { sequence: store::Sequence(4), ..row() },
+        OrderRow { hold: store::HoldId(2), ..row() },
+        OrderRow { seats_left: vec![Seat(1), Seat(2)], ..row() },
+        OrderRow { decline_reason: Some("no".into()), ..row() },
     ];
     for row in wrong {
         check(&[row], 5, Some("order 1 is OrderRecord"));

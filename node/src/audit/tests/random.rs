@@ -85,6 +85,9 @@ impl Sale {
             created_at: UnixMillis(order.began_at.0),
             updated_at: UnixMillis(order.changed_at.0),
             sequence: store::Sequence(order.last_sequence.0),
+            hold: store::HoldId(order.hold.0),
+            seats_left: order.seats_left.iter().map(|seat| Seat(seat.0)).collect(),
+            decline_reason: order.decline_reason.map(Into::into),
         })
     }
 
