@@ -1,5 +1,6 @@
 //! Venues and performances: import, checks, and what the store keeps of them.
 
+mod bounds;
 mod cache;
 mod geometry;
 mod import;

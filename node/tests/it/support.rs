@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -43,6 +44,16 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// On a PostgreSQL database of its own; none when those tests are to be left out.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        if skips_postgres().expect("tests are not left out in continuous integration") {
+            return None;
+        }
+        let server = TempPostgres::shared().expect("PostgreSQL; `make setup` installs it");
+        let store = server.new_database().await.expect("a database");
+        Some(Self { store: Some(store), ..Self::default() })
+    }
+
     /// With one more variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));

@@ -4,13 +4,23 @@ use earlybird_proto::v1;
 use tonic::Code;
 
 use super::{CLUB, catalog, import, performance, reason, request_id};
-use crate::support::Server;
+use crate::support::{Options, Server};
 
 const ARENA: &str = include_str!("../../../../venues/arena.json");
 
 #[tokio::test]
 async fn venues_are_imported_once_and_their_seats_listed_in_pages() {
-    let mut server = Server::start().await;
+    check_venues(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn so_they_are_on_postgresql() {
+    if let Some(options) = Options::on_postgres().await {
+        check_venues(Server::start_with(options).await).await;
+    }
+}
+
+async fn check_venues(mut server: Server) {
     let mut client = catalog(&server);
     let request = import("arena", ARENA);
     let arena = client.import_venue(request.clone()).await.expect("a good plan").into_inner();

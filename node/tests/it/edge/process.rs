@@ -1,6 +1,7 @@
 //! The process: its command line, its configuration, two of it at once, and its end.
 
 use earlybird_proto::v1;
+use earlybird_proto::v1::orders_client::OrdersClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
 use rustix::process::Signal;
 use tonic::Code;
@@ -8,8 +9,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::{CLUB, catalog, import, performance, reason};
-use crate::support::{Server, run};
+use super::{CLUB, catalog, import, performance, reason, request_id};
+use crate::support::{Options, Server, run};
 
 #[tokio::test]
 async fn the_command_line_explains_itself() {
@@ -106,6 +107,63 @@ async fn sigterm_drains_and_exits_with_0() {
     server.restart().await;
     let name = "performances/night".into();
     catalog(&server).get_performance(v1::GetPerformanceRequest { name }).await.expect("it survives");
+}
+
+/// A server whose payment provider takes so long, with a payment under way.
+async fn paying(latency: &str) -> (Server, tokio::task::JoinHandle<Result<v1::Order, tonic::Status>>) {
+    let server =
+        Server::start_with(Options::default().with("EARLYBIRD_PAYMENTS__TEST_LATENCY", latency)).await;
+    catalog(&server).import_venue(import("club", CLUB)).await.expect("a good plan");
+    catalog(&server).create_performance(performance("night")).await.expect("all is well");
+    let mut seating = SeatingClient::new(server.channel());
+    let hold = v1::HoldSeatsRequest {
+        performance: "performances/night".into(),
+        buyer_id: "alice".into(),
+        seats: vec![0],
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let hold = seating.hold_seats(hold).await.expect("a free seat").into_inner();
+    let pay = v1::PayHoldRequest {
+        hold: hold.name,
+        buyer_id: "alice".into(),
+        amount_minor: hold.amount_minor,
+        payment_key: "key".into(),
+        request_id: request_id(),
+    };
+    let mut orders = OrdersClient::new(server.channel());
+    let paid = tokio::spawn(async move { orders.pay_hold(pay).await.map(tonic::Response::into_inner) });
+    let watch = v1::WatchSeatMapRequest { performance: "performances/night".into(), ..Default::default() };
+    let mut seats = seating.watch_seat_map(watch).await.expect("a watch").into_inner();
+    let paying = v1::SeatState::Paying as u8;
+    loop {
+        match seats.message().await.expect("news").expect("news").update.expect("news") {
+            v1::watch_seat_map_response::Update::Snapshot(map) if map.states[0] == paying => break,
+            v1::watch_seat_map_response::Update::Delta(delta) if delta.states.contains(&paying) => break,
+            _ => {}
+        }
+    }
+    (server, paid)
+}
+
+#[tokio::test]
+async fn a_drain_answers_calls_under_way() {
+    let (mut server, paid) = paying("1s").await;
+    server.sigterm();
+    let order = paid.await.expect("it does not panic").expect("the payment goes through");
+    assert_eq!(order.state(), v1::order::State::Paid);
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let (mut server, _paid) = paying("10m").await;
+    let mut health = HealthClient::new(server.channel());
+    let mut health = health.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner();
+    server.sigterm();
+    while health.message().await.expect("news").expect("news").status() == ServingStatus::Serving {}
+    server.sigterm();
+    assert_eq!(server.ended().await.code(), Some(143), "{}", server.log());
 }
 
 #[tokio::test]
