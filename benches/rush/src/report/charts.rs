@@ -5,8 +5,8 @@ use std::ops::Range;
 use anyhow::anyhow;
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::table::grouped;
 use super::{Point, Report};
 
 const SIZE: (u32, u32) = (1_080, 330);
@@ -40,11 +40,29 @@ const STATES: [Of; 5] = [
     ("blocked", INK, |point| f64::from(point.seats.blocked)),
 ];
 
+/// A drawing and what its colours mean.
+pub(super) struct Drawing {
+    /// The drawing.
+    pub(super) svg: String,
+    /// Colours, in CSS notation, with their names.
+    pub(super) legend: Vec<(String, &'static str)>,
+}
+
+fn drawing<'a>(svg: &str, series: impl Iterator<Item = &'a Of>) -> Drawing {
+    let css = |RGBColor(red, green, blue)| format!("#{red:02x}{green:02x}{blue:02x}");
+    // The drawing has a fixed size; as a view box it fits any page.
+    let sized = format!("<svg width=\"{}\" height=\"{}\"", SIZE.0, SIZE.1);
+    Drawing {
+        svg: svg.replacen(&sized, "<svg", 1),
+        legend: series.map(|(name, colour, _)| (css(*colour), *name)).collect(),
+    }
+}
+
 /// Answers a second over time, by outcome, stacked.
 ///
 /// # Errors
 /// When the chart cannot be drawn.
-pub(super) fn throughput(report: &Report) -> anyhow::Result<String> {
+pub(super) fn throughput(report: &Report) -> anyhow::Result<Drawing> {
     stacked(report, &ANSWERS, "answers a second")
 }
 
@@ -52,11 +70,11 @@ pub(super) fn throughput(report: &Report) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When the chart cannot be drawn.
-pub(super) fn seats(report: &Report) -> anyhow::Result<String> {
+pub(super) fn seats(report: &Report) -> anyhow::Result<Drawing> {
     stacked(report, &STATES, "seats")
 }
 
-fn stacked(report: &Report, series: &[Of], unit: &str) -> anyhow::Result<String> {
+fn stacked(report: &Report, series: &[Of], unit: &str) -> anyhow::Result<Drawing> {
     let top =
         report.series.iter().map(|p| series.iter().map(|(_, _, of)| of(p)).sum::<f64>()).fold(1.0, f64::max);
     let mut svg = String::new();
@@ -65,23 +83,21 @@ fn stacked(report: &Report, series: &[Of], unit: &str) -> anyhow::Result<String>
         let mut chart = chart(&root).build_cartesian_2d(0.0..end(report), 0.0..top * 1.05).map_err(drawn)?;
         mesh(&mut chart, unit, &|value| thousands(*value))?;
         // From the top of the stack down, so that each area covers what is not its own.
-        for (index, (name, colour, _)) in series.iter().enumerate().rev() {
+        for (index, (_, colour, _)) in series.iter().enumerate().rev() {
             let sum = |point: &Point| series[..=index].iter().map(|(_, _, of)| of(point)).sum::<f64>();
             let area = AreaSeries::new(steps(&report.series, sum), 0.0, colour.filled());
-            let drawn_series = chart.draw_series(area).map_err(drawn)?;
-            legend(drawn_series, name, *colour);
+            chart.draw_series(area).map_err(drawn)?;
         }
-        finish(&mut chart)?;
         root.present().map_err(drawn)?;
     }
-    Ok(svg)
+    Ok(drawing(&svg, series.iter().rev()))
 }
 
 /// Latency percentiles over time, on a logarithmic axis.
 ///
 /// # Errors
 /// When the chart cannot be drawn.
-pub(super) fn latency(report: &Report) -> anyhow::Result<String> {
+pub(super) fn latency(report: &Report) -> anyhow::Result<Drawing> {
     let values = || report.series.iter().flat_map(|point| LATENCIES.iter().map(|(_, _, of)| of(point)));
     let low = values().filter(|ms| *ms > 0.0).fold(1.0, f64::min);
     let high = values().fold(10.0, f64::max);
@@ -93,17 +109,14 @@ pub(super) fn latency(report: &Report) -> anyhow::Result<String> {
         let mut chart =
             chart(&root).build_cartesian_2d(0.0..end(report), range.log_scale()).map_err(drawn)?;
         mesh(&mut chart, "milliseconds", &|ms| milliseconds(*ms))?;
-        for (name, colour, of) in &LATENCIES {
+        for (_, colour, of) in &LATENCIES {
             let line =
                 report.series.iter().filter(|point| of(point) > 0.0).map(|point| (point.at_s, of(point)));
-            let drawn_series =
-                chart.draw_series(LineSeries::new(line, colour.stroke_width(2))).map_err(drawn)?;
-            legend(drawn_series, name, *colour);
+            chart.draw_series(LineSeries::new(line, colour.stroke_width(2))).map_err(drawn)?;
         }
-        finish(&mut chart)?;
         root.present().map_err(drawn)?;
     }
-    Ok(svg)
+    Ok(drawing(&svg, LATENCIES.iter().rev()))
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -116,7 +129,7 @@ fn drawn(error: impl std::fmt::Display) -> anyhow::Error {
 
 fn chart<'a, 'b>(root: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut builder = ChartBuilder::on(root);
-    builder.margin_top(12).margin_right(110).margin_left(6).x_label_area_size(42).y_label_area_size(74);
+    builder.margin_top(12).margin_right(16).margin_left(6).x_label_area_size(42).y_label_area_size(74);
     builder
 }
 
@@ -133,22 +146,6 @@ where
     mesh.disable_x_mesh().bold_line_style(GRID).light_line_style(TRANSPARENT).axis_style(GRID);
     mesh.x_labels(12).y_labels(6).x_label_formatter(&|s| format!("{s:.0}")).y_label_formatter(format);
     mesh.draw().map_err(drawn)
-}
-
-fn legend<'a>(series: &mut plotters::chart::SeriesAnno<'a, SVGBackend<'_>>, name: &str, colour: RGBColor) {
-    series.label(name).legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
-}
-
-fn finish<'a, 'b: 'a, Y>(chart: &mut Chart<'a, 'b, Y>) -> anyhow::Result<()>
-where
-    Y: Ranged<ValueType = f64>,
-{
-    let right = i32::try_from(SIZE.0).unwrap_or(i32::MAX) - 180;
-    let mut labels = chart.configure_series_labels();
-    labels.position(SeriesLabelPosition::Coordinate(right, 0)).margin(4).legend_area_size(18);
-    let style = font(14).pos(Pos::new(HPos::Left, VPos::Center));
-    labels.label_font(style).background_style(WHITE).border_style(TRANSPARENT);
-    labels.draw().map_err(drawn)
 }
 
 fn end(report: &Report) -> f64 {
@@ -168,7 +165,7 @@ fn steps(points: &[Point], of: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
 }
 
 fn thousands(value: f64) -> String {
-    if value >= 10_000.0 { format!("{:.0} k", value / 1_000.0) } else { format!("{value:.0}") }
+    grouped(value.max(0.0).round() as u64)
 }
 
 fn milliseconds(ms: f64) -> String {

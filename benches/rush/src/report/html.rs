@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::charts::Drawing;
 use super::table::{facts, grouped, milliseconds, reasons, verdict};
 use super::{KindReport, Report, charts};
 
@@ -81,10 +82,15 @@ fn tiles(report: &Report) -> String {
     format!("<section class=\"tiles\">{}</section>", tiles.iter().map(tile).collect::<String>())
 }
 
-fn figure(title: &str, caption: &str, svg: &str) -> String {
-    // The drawing has a fixed size; as a view box it fits any page.
-    let svg = svg.replacen("<svg width=\"1080\" height=\"330\"", "<svg", 1);
-    format!("<section><h2>{title}</h2><p class=\"caption\">{caption}</p><figure>{svg}</figure></section>")
+fn figure(title: &str, caption: &str, drawing: &Drawing) -> String {
+    let chip =
+        |(colour, name): &(String, &str)| format!("<span><i style=\"background:{colour}\"></i>{name}</span>");
+    let legend: String = drawing.legend.iter().map(chip).collect();
+    format!(
+        "<section><h2>{title}</h2><p class=\"caption\">{caption}</p><p class=\"legend\">{legend}</p>\
+         <figure>{}</figure></section>",
+        drawing.svg
+    )
 }
 
 fn kinds(kinds: &[KindReport]) -> String {
