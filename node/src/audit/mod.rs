@@ -26,4 +26,4 @@ pub use live::{LiveAuditError, audit_live};
 pub use report::{AuditReport, Check, Lateness};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

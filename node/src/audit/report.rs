@@ -82,3 +82,37 @@ impl From<Check> for v1::AuditCheck {
         Self { id, description, checked, violations, examples }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_says_what_the_report_says() {
+        let check = Check {
+            id: "I1".into(),
+            description: "one claim".into(),
+            checked: 7,
+            violations: 1,
+            examples: vec!["entry 3: two".into()],
+        };
+        let report = AuditReport {
+            performance: "performances/carmen".into(),
+            audited_at_ms: 1_234_567,
+            entries: 3,
+            last_sequence: 3,
+            checks: vec![check],
+            events: BTreeMap::from([("held".to_owned(), 2)]),
+            expiries: Lateness::default(),
+            clean: false,
+        };
+        let message = v1::AuditReport::from(report);
+        assert_eq!(message.audit_time, Some(prost_types::Timestamp { seconds: 1_234, nanos: 567_000_000 }));
+        assert_eq!((message.entries, message.last_sequence, message.clean), (3, 3, false));
+        assert_eq!((message.checks[0].checked, message.checks[0].violations), (7, 1));
+        assert_eq!(
+            (&*message.checks[0].examples, message.events["held"]),
+            (&["entry 3: two".to_owned()][..], 2)
+        );
+    }
+}

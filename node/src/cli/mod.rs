@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod demo;
 mod serve;
 
@@ -17,6 +18,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Replays the journals of a store that no node uses, and checks what must always hold
+    Audit(audit::AuditArgs),
     /// Serves: gRPC for frontends, HTTP for metrics and probes
     Serve(serve::ServeArgs),
     /// Sells an arena of 10,000 seats to 100,000 buyers, and proves that nothing went wrong
@@ -28,6 +31,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
+            Command::Audit(args) => audit::run(&args),
             Command::Serve(args) => serve::run(args),
             Command::Demo(args) => demo::run(&args),
         }

@@ -54,7 +54,9 @@ impl From<LiveAuditError> for Problem {
             LiveAuditError::NotFound => Self::inactive(ActivateError::NotFound),
             LiveAuditError::Unavailable(unavailable) => unavailable.into(),
             LiveAuditError::Audit(AuditError::Store(error)) => error.into(),
-            LiveAuditError::Audit(AuditError::Stopped(error)) => Self::new(Reason::Internal, error.to_string()),
+            LiveAuditError::Audit(AuditError::Stopped(error)) => {
+                Self::new(Reason::Internal, error.to_string())
+            }
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Orders and refunds, and how they pass from one state to the next.
 
-use earlybird_engine::{
-    BuyerId, HoldId, OrderId, OrderStateName, SeatIndex, Seats, Sequence, Timestamp,
-};
+use earlybird_engine::{BuyerId, HoldId, OrderId, OrderStateName, SeatIndex, Seats, Sequence, Timestamp};
 
-use super::buyers::BuyerNumber;
 use super::Ledger;
+use super::buyers::BuyerNumber;
 use crate::audit::findings::Findings;
 use crate::audit::rule::Rule;
 

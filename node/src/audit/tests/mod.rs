@@ -2,10 +2,11 @@
 
 mod claims;
 mod damage;
+pub(crate) mod fixture;
 mod market;
 mod money;
 mod random;
-mod script;
+pub(crate) mod script;
 mod stored;
 mod timing;
 mod waiting;

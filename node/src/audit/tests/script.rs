@@ -51,15 +51,15 @@ pub(super) fn settings() -> Arc<Settings> {
 }
 
 /// A journal that grows by what a test says.
-pub(super) struct Script {
-    pub(super) records: Vec<JournalRecord>,
+pub(crate) struct Script {
+    pub(crate) records: Vec<JournalRecord>,
     pub(super) now: u64,
     epoch: u64,
     holds: u64,
 }
 
 impl Script {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { records: Vec::new(), now: BEGINNING, epoch: 1, holds: 0 }
     }
 
@@ -106,7 +106,7 @@ impl Script {
         Event::Offered { hold, buyer: buyer.into(), seat: SeatIndex(seat), deadline }
     }
 
-    pub(super) fn hold(&mut self, buyer: &str, seats: &[u32]) -> &mut Self {
+    pub(crate) fn hold(&mut self, buyer: &str, seats: &[u32]) -> &mut Self {
         let event = self.held(buyer, seats);
         self.entry([event])
     }

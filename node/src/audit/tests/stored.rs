@@ -1,104 +1,18 @@
 //! Journals in a store, and performances on sale.
 
-use std::sync::Arc;
-
 use earlybird_engine::{Command, RequestId, RequestStamp};
-use earlybird_persistence as store;
-use earlybird_persistence::{
-    AppendBatch, Bucket, Fingerprint, JournalRow, NewPerformance, NewVenue, NodeId, PerformanceId, Store,
-    StoreOptions, UnixMillis,
-};
+use earlybird_persistence::PerformanceId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tempfile::TempDir;
 
+use super::fixture::{Fixture, write};
 use super::market::wish;
 use super::script::*;
-use crate::audit::{AuditOptions, AuditReport, LiveAuditError, audit_journal, audit_live};
-use crate::catalog::{Catalog, PerformanceInfo, PerformanceSpec, SeatLabel, Venue};
+use crate::audit::{AuditReport, LiveAuditError, audit_live};
 use crate::node::{Node, NodeOptions};
 use crate::reply::Failure;
 
 const COMMANDS: u32 = 1_000;
-
-/// A store file with one performance of forty seats in it.
-struct Fixture {
-    directory: TempDir,
-    performance: PerformanceId,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        let fixture = Self { directory: tempfile::tempdir().unwrap(), performance: "carmen".into() };
-        let store = fixture.open().await;
-        fixture.create(&*store).await;
-        store.close().await;
-        fixture
-    }
-
-    async fn open(&self) -> Arc<dyn Store> {
-        let url = format!("sqlite://{}", self.directory.path().join("store.db").display());
-        earlybird_persistence::open_with(&url, StoreOptions::default()).await.unwrap()
-    }
-
-    async fn create(&self, store: &dyn Store) {
-        let layout = layout(40);
-        let label = |seat: u32| SeatLabel {
-            guid: seat.to_string().into(),
-            number: "1".into(),
-            x_hundredths: 0,
-            y_hundredths: 0,
-        };
-        let venue = Venue {
-            display_name: "Hall".into(),
-            layout: (*layout).clone().into(),
-            row_labels: vec!["A".into()],
-            seat_labels: (0..40).map(label).collect(),
-        };
-        let spec = PerformanceSpec {
-            display_name: "Carmen".into(),
-            start_time: None,
-            categories: layout.categories.clone(),
-            settings: (*settings()).clone(),
-            hold_ack_memory: false,
-            capacity: 40,
-            created_at: earlybird_engine::Timestamp(0),
-        };
-        let venue = NewVenue {
-            id: "hall".into(),
-            request_id: store::RequestId([1; 16]),
-            fingerprint: Fingerprint(0),
-            display_name: "Hall".into(),
-            body: venue.encode().unwrap().into(),
-            created_at: UnixMillis(0),
-        };
-        let bucket = earlybird_cluster::bucket_of(self.performance.as_str());
-        let performance = NewPerformance {
-            id: self.performance.clone(),
-            bucket: Bucket::new(bucket).unwrap(),
-            venue: venue.id.clone(),
-            request_id: store::RequestId([2; 16]),
-            fingerprint: Fingerprint(0),
-            body: spec.encode().unwrap().into(),
-            created_at: UnixMillis(0),
-        };
-        store.create_venue(&venue).await.unwrap();
-        store.create_performance(&performance).await.unwrap();
-    }
-
-    async fn info(&self, store: &Arc<dyn Store>) -> Arc<PerformanceInfo> {
-        Catalog::new(Arc::clone(store)).performance(&self.performance).await.unwrap().unwrap()
-    }
-
-    /// Opens the file, audits, and closes it again.
-    async fn audit(&self) -> AuditReport {
-        let store = self.open().await;
-        let info = self.info(&store).await;
-        let report = audit_journal(&*store, &info, &AuditOptions::default()).await.unwrap();
-        store.close().await;
-        report
-    }
-}
 
 #[track_caller]
 fn assert_clean(report: &AuditReport) {
@@ -157,21 +71,6 @@ async fn what_does_not_exist_is_not_found() {
     let node = Node::start(NodeOptions::default(), fixture.open().await).await.unwrap();
     let outcome = audit_live(&node, &"tosca".into()).await;
     assert!(matches!(outcome, Err(LiveAuditError::NotFound)), "{outcome:?}");
-}
-
-/// Writes these records as the journal.
-async fn write(store: &dyn Store, info: &PerformanceInfo, records: &[store::JournalRecord]) {
-    let claimed = store.claim_buckets(&NodeId::from("node-a"), &[info.bucket]).await.unwrap();
-    let entries = records.iter().map(|record| JournalRow {
-        performance: info.id.clone(),
-        bucket: info.bucket,
-        epoch: claimed[0].1,
-        sequence: record.sequence,
-        at: record.at,
-        kind: String::from(&*record.kind).into(),
-        body: record.body.clone(),
-    });
-    store.append(&AppendBatch { entries: entries.collect(), ..AppendBatch::default() }).await.unwrap();
 }
 
 #[tokio::test]
