@@ -44,6 +44,20 @@ impl Moment {
         Moment(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// The last whole multiple of `tick` until this moment; the moment itself when `tick` is zero.
+    #[must_use]
+    pub fn floor(self, tick: Duration) -> Moment {
+        let tick = u64::try_from(tick.as_nanos()).unwrap_or(u64::MAX);
+        Moment(if tick == 0 { self.0 } else { self.0 - self.0 % tick })
+    }
+
+    /// The first whole multiple of `tick` from this moment on; the moment itself when `tick` is zero.
+    #[must_use]
+    pub fn ceil(self, tick: Duration) -> Moment {
+        let floor = self.floor(tick);
+        if floor == self { self } else { floor.after(tick) }
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -107,5 +121,13 @@ mod tests {
         assert_eq!(Moment(5).before(Duration::from_secs(1)), Moment(0));
         assert_eq!(Moment::NEVER.after(Duration::from_secs(1)), Moment::NEVER);
         assert_eq!(Moment(3).since(Moment(8)), Duration::ZERO);
+    }
+
+    #[test]
+    fn moments_keep_to_ticks() {
+        let tick = Duration::from_nanos(10);
+        assert_eq!((Moment(19).floor(tick), Moment(19).ceil(tick)), (Moment(10), Moment(20)));
+        assert_eq!((Moment(20).floor(tick), Moment(20).ceil(tick)), (Moment(20), Moment(20)));
+        assert_eq!((Moment(7).floor(Duration::ZERO), Moment(7).ceil(Duration::ZERO)), (Moment(7), Moment(7)));
     }
 }

@@ -42,6 +42,9 @@ struct Server {
     /// Sessions, each with its share of the buyers.
     #[arg(long, default_value_t = 16)]
     sessions: usize,
+    /// Tries leave at whole multiples of it, many to a packet; the wait counts as latency; 0s sends each at its moment.
+    #[arg(long, value_parser = super::duration, default_value = "2ms")]
+    send_tick: Duration,
     /// How long the server may take for one attempt.
     #[arg(long, value_parser = super::duration, default_value = "10s")]
     timeout: Duration,
@@ -205,6 +208,7 @@ impl Flags {
             price_minor: sold.price,
             mode: server.mode,
             sessions: server.sessions,
+            send_tick: server.send_tick,
             timeout: server.timeout,
             patience: server.patience,
             seed: traffic.seed,

@@ -77,6 +77,9 @@ pub struct Options {
     pub mode: Mode,
     /// Sessions, each with its share of the buyers.
     pub sessions: usize,
+    /// Tries are sent at whole multiples of it, all lanes at once, so that a packet carries many; zero sends each at its
+    /// moment. The wait counts as latency.
+    pub send_tick: Duration,
     /// How long the server may take for one attempt.
     pub timeout: Duration,
     /// How long rush goes on while the server cannot be reached.
@@ -121,6 +124,7 @@ impl Options {
             price_minor: 50_000,
             mode: Mode::Session,
             sessions: 16,
+            send_tick: Duration::from_millis(2),
             timeout: Duration::from_secs(10),
             patience: Duration::from_secs(60),
             seed: 1,
@@ -177,6 +181,7 @@ impl Options {
         );
         ensure!(self.tries > 0.0 && self.tries.is_finite(), "--tries: {} is not above 0", self.tries);
         ensure!((1..=1_024).contains(&self.sessions), "--sessions: 1 to 1024 are accepted");
+        ensure!(self.send_tick <= Duration::from_secs(1), "--send-tick: at most 1s is accepted");
         ensure!(self.price_minor >= 0, "--price: 0 or more is accepted");
         self.validate_sizes()
     }

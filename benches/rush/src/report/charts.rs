@@ -169,7 +169,7 @@ fn thousands(value: f64) -> String {
 }
 
 fn milliseconds(ms: f64) -> String {
-    if ms >= 1.0 { format!("{ms:.0}") } else { format!("{ms}") }
+    if ms >= 1.0 { grouped(ms.round() as u64) } else { format!("{ms}") }
 }
 
 #[cfg(test)]

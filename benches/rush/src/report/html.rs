@@ -59,18 +59,12 @@ fn tiles(report: &Report) -> String {
     let hold = report.kinds.iter().find(|kind| kind.kind == crate::command::Kind::Hold.label());
     let hold_p99 =
         hold.map_or_else(|| "–".to_owned(), |kind| format!("{} ms", milliseconds(kind.latency.p99_ms)));
+    let seats = format!("of {} seats sold", grouped(report.seats.capacity.into()));
     let tiles = [
         ("requests", grouped(requests.answered)),
         ("a second", grouped(requests.rate_per_s as u64)),
         ("p99 of a hold", hold_p99),
-        (
-            "seats sold",
-            format!(
-                "{} of {}",
-                grouped(report.seats.counts.sold.into()),
-                grouped(report.seats.capacity.into())
-            ),
-        ),
+        (seats.as_str(), grouped(report.seats.counts.sold.into())),
         ("errors", grouped(requests.errors)),
         (
             "violations",

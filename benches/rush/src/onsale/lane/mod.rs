@@ -228,7 +228,8 @@ impl Lane {
     fn next_wake(&self, now: Moment) -> Moment {
         let latest = now.after(LANE_SLEEP_MAX);
         let timer = self.timers.peek().map_or(latest, |Reverse((at, _))| *at);
-        let slot = if self.can_send() { self.slot_due().unwrap_or(latest) } else { latest };
+        let slot_due = self.slot_due().filter(|_| self.can_send());
+        let slot = slot_due.map_or(latest, |due| due.ceil(self.shared.options.send_tick));
         latest.min(timer).min(slot)
     }
 

@@ -49,7 +49,8 @@ impl Lane {
 
     /// The request of the next try, if one is due. A try may come to nothing, and then the next one is looked at.
     fn next_try(&mut self, now: Moment) -> Option<Key> {
-        while self.outgoing.is_empty() && self.slot_due().is_some_and(|due| due <= now) {
+        let tick = now.floor(self.shared.options.send_tick);
+        while self.outgoing.is_empty() && self.slot_due().is_some_and(|due| due <= tick) {
             self.take_slot();
         }
         self.outgoing.pop_front()
