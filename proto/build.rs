@@ -8,7 +8,8 @@ const FILES: [&str; 5] = ["catalog", "seating", "waitlist", "orders", "admin"];
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let files: Vec<PathBuf> = FILES.iter().map(|name| root.join(format!("earlybird/v1/{name}.proto"))).collect();
+    let files: Vec<PathBuf> =
+        FILES.iter().map(|name| root.join(format!("earlybird/v1/{name}.proto"))).collect();
     println!("cargo:rerun-if-changed={}", root.join("earlybird").display());
 
     let descriptors = protox::compile(&files, [&root])?;

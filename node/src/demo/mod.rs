@@ -71,8 +71,10 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
 /// Makes the folder, and removes what an earlier run left in it.
 fn fresh_database(folder: &Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let names = ["earlybird.db", "earlybird.db-wal", "earlybird.db-shm", "ready.json", "report.json", "report.html"];
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let names =
+        ["earlybird.db", "earlybird.db-wal", "earlybird.db-shm", "ready.json", "report.json", "report.html"];
     for name in names {
         let path = folder.join(name);
         if path.exists() {

@@ -34,7 +34,15 @@ impl Server {
         let log = File::create(&log_file).with_context(|| format!("cannot write {}", log_file.display()))?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
-            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--store", store_url])
+            .args([
+                "serve",
+                "--grpc-listen",
+                "127.0.0.1:0",
+                "--http-listen",
+                "127.0.0.1:0",
+                "--store",
+                store_url,
+            ])
             .arg("--ready-file")
             .arg(&ready_file)
             .stdin(Stdio::null())
@@ -52,8 +60,10 @@ impl Server {
     /// Asks the node to drain, and waits until it has.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(id.context("the node is gone already")?, Signal::TERM).context("cannot signal the node")?;
-        let status = tokio::time::timeout(STOP_MAX, self.child.wait()).await.context("the node does not drain")??;
+        kill_process(id.context("the node is gone already")?, Signal::TERM)
+            .context("cannot signal the node")?;
+        let status =
+            tokio::time::timeout(STOP_MAX, self.child.wait()).await.context("the node does not drain")??;
         if !status.success() {
             bail!("the node ended with {status}");
         }
