@@ -1,6 +1,7 @@
 //! A report as people read it.
 
 use comfy_table::{CellAlignment, Table, presets};
+use indicatif::HumanCount;
 
 use super::report::{AuditReport, Check};
 
@@ -8,9 +9,9 @@ impl AuditReport {
     /// Tables of what was checked and what was found, for a terminal.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { performance, entries, last_sequence, .. } = self;
-        let mut text = format!("{performance}: {entries} entries, the last is {last_sequence}\n\n");
-        text.push_str(&format!("{}\n\n{}\n", checks_table(&self.checks), self.events_table()));
+        let Self { performance, entries, .. } = self;
+        let mut text = format!("{performance}: {} journal entries\n", HumanCount(*entries));
+        text.push_str(&format!("{}\n{}\n", checks_table(&self.checks), self.events_table()));
         if self.expiries.expired + self.expiries.excused > 0 {
             text.push_str(&format!("\n{}\n", self.expiries_text()));
         }
@@ -32,7 +33,8 @@ impl AuditReport {
     fn events_table(&self) -> Table {
         let mut table = table(["event", "count"]);
         align_right(&mut table, &[1]);
-        table.add_rows(self.events.iter().map(|(kind, count)| [kind.clone(), count.to_string()]));
+        table
+            .add_rows(self.events.iter().map(|(kind, count)| [kind.clone(), HumanCount(*count).to_string()]));
         table
     }
 
@@ -57,14 +59,15 @@ fn checks_table(checks: &[Check]) -> Table {
     align_right(&mut table, &[2, 3]);
     for check in checks {
         let Check { id, description, checked, violations, .. } = check;
-        table.add_row([id.clone(), description.clone(), checked.to_string(), violations.to_string()]);
+        let [checked, violations] = [checked, violations].map(|count| HumanCount(*count).to_string());
+        table.add_row([id, description, &checked, &violations]);
     }
     table
 }
 
 fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(header);
     table
 }
 
