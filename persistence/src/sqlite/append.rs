@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::batch::{JournalRow, OrderRow};
@@ -37,12 +38,8 @@ pub(super) async fn append(connection: &mut SqliteConnection, plan: &Plan<'_>) -
     check_heads(&mut transaction, plan).await?;
     insert_entries(&mut transaction, plan.entries).await.map_err(before_commit)?;
     if !plan.is_journal_only() {
-        for seat in &plan.seats {
-            change_seat(&mut transaction, seat).await?;
-        }
-        for order in &plan.orders {
-            put_order(&mut transaction, order).await.map_err(before_commit)?;
-        }
+        change_seats(&mut transaction, &plan.seats).await?;
+        put_orders(&mut transaction, &plan.orders).await.map_err(before_commit)?;
     }
     transaction.commit().await.map_err(at_commit)
 }
@@ -119,53 +116,70 @@ async fn insert_rows(connection: &mut SqliteConnection, rows: &[JournalRow]) -> 
     Ok(())
 }
 
-async fn change_seat(connection: &mut SqliteConnection, plan: &SeatPlan<'_>) -> Result<(), AppendError> {
-    let (performance, seat) = (plan.performance.as_str(), i64::from(plan.seat.0));
-    let holder: Option<i64> = sqlx::query_scalar(include_str!("../../sql/sqlite/seat_holder.sql"))
-        .bind(performance)
-        .bind(seat)
-        .fetch_optional(&mut *connection)
+/// Writes what the batch does to seats. A statement for all of them: one for each would cost a thread switch each.
+async fn change_seats(connection: &mut SqliteConnection, plans: &[SeatPlan<'_>]) -> Result<(), AppendError> {
+    let asked: Value = plans.iter().map(|plan| json!([plan.performance.as_str(), plan.seat.0])).collect();
+    let holders: Vec<Option<i64>> = sqlx::query_scalar(include_str!("../../sql/sqlite/seat_holders.sql"))
+        .bind(asked.to_string())
+        .fetch_all(&mut *connection)
         .await
         .map_err(before_commit)?;
-    let holder = holder.map(|order| OrderId(order.cast_unsigned()));
-    let taken = holder.filter(|holder| !plan.allows(*holder));
-    if let Some(holder) = taken {
-        return Err(plan.conflict(holder));
-    }
-    let query = match plan.owner {
-        Some(owner) => sqlx::query(include_str!("../../sql/sqlite/take_seat.sql"))
-            .bind(performance)
-            .bind(seat)
-            .bind(owner.0.cast_signed()),
-        // Another order's seat stays its own: freeing what one does not have changes nothing.
-        None if holder.is_some_and(|holder| plan.replaces.contains(&holder)) => {
-            sqlx::query(include_str!("../../sql/sqlite/free_seat.sql")).bind(performance).bind(seat)
+    let (mut taken, mut freed) = (Vec::new(), Vec::new());
+    for (plan, holder) in plans.iter().zip(holders) {
+        let holder = holder.map(|order| OrderId(order.cast_unsigned()));
+        if let Some(holder) = holder.filter(|holder| !plan.allows(*holder)) {
+            return Err(plan.conflict(holder));
         }
-        None => return Ok(()),
-    };
-    query.execute(connection).await.map_err(before_commit)?;
+        let (performance, seat) = (plan.performance.as_str(), plan.seat.0);
+        match plan.owner {
+            Some(owner) => taken.push(json!([performance, seat, owner.0])),
+            // Another order's seat stays its own: freeing what one does not have changes nothing.
+            None if holder.is_some_and(|holder| plan.replaces.contains(&holder)) => {
+                freed.push(json!([performance, seat]));
+            }
+            None => {}
+        }
+    }
+    let freeing = (include_str!("../../sql/sqlite/free_seats.sql"), freed);
+    let taking = (include_str!("../../sql/sqlite/take_seats.sql"), taken);
+    for (statement, rows) in [freeing, taking] {
+        write_rows(connection, statement, rows).await.map_err(before_commit)?;
+    }
     Ok(())
 }
 
-async fn put_order(connection: &mut SqliteConnection, row: &OrderRow) -> Result<(), sqlx::Error> {
-    sqlx::query(include_str!("../../sql/sqlite/put_order.sql"))
-        .bind(row.performance.as_str())
-        .bind(row.order.0.cast_signed())
-        .bind(row.buyer.as_str())
-        .bind(&*row.state)
-        .bind(row.amount_minor)
-        .bind(row.refunded_minor)
-        .bind(&*row.currency)
-        .bind(seats_json(&row.seats))
-        .bind(row.payment_key.as_deref())
-        .bind(row.created_at.0.cast_signed())
-        .bind(row.updated_at.0.cast_signed())
-        .bind(row.sequence.0.cast_signed())
-        .bind(row.hold.0.cast_signed())
-        .bind(seats_json(&row.seats_left))
-        .bind(row.decline_reason.as_deref())
-        .execute(connection)
-        .await?;
+async fn put_orders(connection: &mut SqliteConnection, orders: &[&OrderRow]) -> Result<(), sqlx::Error> {
+    let rows = orders.iter().map(|row| {
+        json!([
+            row.performance.as_str(),
+            row.order.0,
+            row.buyer.as_str(),
+            row.state,
+            row.amount_minor,
+            row.refunded_minor,
+            row.currency,
+            seats_json(&row.seats),
+            row.payment_key,
+            row.created_at.0,
+            row.updated_at.0,
+            row.sequence.0,
+            row.hold.0,
+            seats_json(&row.seats_left),
+            row.decline_reason,
+        ])
+    });
+    write_rows(connection, include_str!("../../sql/sqlite/put_orders.sql"), rows.collect()).await
+}
+
+/// Runs a statement on rows that it takes as one JSON array; on none, not at all.
+async fn write_rows(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    rows: Vec<Value>,
+) -> Result<(), sqlx::Error> {
+    if !rows.is_empty() {
+        sqlx::query(statement).bind(Value::from(rows).to_string()).execute(connection).await?;
+    }
     Ok(())
 }
 

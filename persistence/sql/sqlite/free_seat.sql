@@ -1,1 +1,0 @@
-DELETE FROM order_seat WHERE performance_id = $1 AND seat = $2
