@@ -22,14 +22,14 @@ use crate::shard::{Job, OfferNews, SeatMapUpdate, Shard};
 const CLUB: &[u8] = include_bytes!("../../venues/club.json");
 
 /// A store in a folder of its own, with the club and performances in it.
-struct House {
+pub(crate) struct House {
     folder: TempDir,
-    limits: Limits,
+    pub(crate) limits: Limits,
     hold_ack_memory: bool,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self { folder, limits: Limits::default(), hold_ack_memory: false }
     }
@@ -89,7 +89,7 @@ impl House {
     }
 
     /// A node with one performance, and its shard.
-    async fn start(&self, options: NodeOptions) -> (Arc<Node>, Arc<Shard>) {
+    pub(crate) async fn start(&self, options: NodeOptions) -> (Arc<Node>, Arc<Shard>) {
         let store = self.open().await;
         let id = self.create(&*store, "carmen").await;
         let node = Node::start(options, store).await.expect("the node starts");
@@ -102,16 +102,16 @@ fn stamp(number: u8) -> RequestStamp {
     RequestStamp { id: RequestId([number; 16]), fingerprint: u64::from(number) }
 }
 
-fn command(number: u8, action: Action) -> Command {
+pub(crate) fn command(number: u8, action: Action) -> Command {
     Command { request: Some(stamp(number)), action }
 }
 
-fn hold(number: u8, buyer: &str, seat: u32) -> Command {
+pub(crate) fn hold(number: u8, buyer: &str, seat: u32) -> Command {
     let seats = [SeatIndex(seat)].into_iter().collect();
     command(number, Action::Hold { buyer: BuyerId::from(buyer), grade: None, seats })
 }
 
-fn held(reply: Reply) -> HoldId {
+pub(crate) fn held(reply: Reply) -> HoldId {
     match reply {
         Ok(Answer::Held { hold, .. }) => hold,
         other => panic!("expected a hold, got {other:?}"),

@@ -12,7 +12,7 @@
 pub(crate) mod recovery;
 mod supervisor;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use earlybird_engine::{Millis, Timestamp};
@@ -69,6 +69,8 @@ pub struct Directory {
     /// Epochs of the buckets that this node owns.
     epochs: RwLock<HashMap<Bucket, Epoch>>,
     draining: AtomicBool,
+    /// The last generation that was given to a seat map.
+    generation: AtomicU64,
     itself: Weak<Self>,
 }
 
@@ -81,6 +83,7 @@ impl Directory {
             supervisors: Mutex::default(),
             epochs: RwLock::new(epochs),
             draining: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             itself: Weak::clone(itself),
         })
     }
@@ -171,7 +174,9 @@ impl Directory {
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
         let now = self.parts.clock.now();
-        let shard = Arc::new(Shard::new(info, epoch, state, self.parts.inbox_capacity, now));
+        let generation = self.next_generation(now);
+        let shard = Shard::new(info, epoch, state, self.parts.inbox_capacity, generation, now);
+        let shard = Arc::new(shard);
         let arguments = ShardActorArguments {
             shard: Arc::clone(&shard),
             clock: Arc::clone(&self.parts.clock),
@@ -191,6 +196,15 @@ impl Directory {
         metrics::histogram!("earlybird_activation_seconds").record(started.elapsed());
         tracing::info!(performance = %id, %entries, took_ms = started.elapsed().as_millis(), "performance active");
         Ok(shard)
+    }
+
+    /// A number that no activation had before: the time, so that those of an earlier run of the node are lower; one more
+    /// than the last where two activations share a millisecond.
+    fn next_generation(&self, now: Timestamp) -> u64 {
+        let next = |last: u64| now.0.max(last + 1);
+        self.generation
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
+            .map_or(now.0, next)
     }
 
     fn lane(&self, bucket: Bucket) -> &Arc<Lane> {

@@ -72,12 +72,12 @@ impl Shard {
         epoch: Epoch,
         state: State,
         inbox_capacity: usize,
+        generation: u64,
         now: Timestamp,
     ) -> Self {
         let sequence = state.sequence();
         Self {
-            // Activations are milliseconds apart at least, so the time tells their seat maps apart.
-            seat_map: SeatMapFeed::new(&state, now.0),
+            seat_map: SeatMapFeed::new(&state, generation),
             performance,
             epoch,
             inbox: Inbox::new(inbox_capacity),

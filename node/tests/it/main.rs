@@ -1,4 +1,5 @@
 //! Tests of the node from outside.
 
 mod edge;
+mod ingress;
 mod support;

@@ -104,3 +104,6 @@ impl<W: Watch> Watcher<W> {
 fn is_passing(reason: Reason) -> bool {
     matches!(reason, Reason::StoreUnavailable | Reason::ShardRestarted)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! The API over gRPC: every method, every reason, on unary calls and sessions.
+
+mod errors;
+mod house;
+mod limits;
+mod orders;
+mod replays;
+mod seating;
+mod session;
+mod waitlist;
+mod watch;
