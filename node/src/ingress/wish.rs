@@ -243,3 +243,85 @@ impl Parse for v1::UnblockSeatsRequest {
         Ok(Wish::new(self.performance, id_len, stamp, Action::Unblock { seats }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::auth::Role;
+
+    const REQUEST_ID: &str = "6f1c2a34-58d7-4b0e-9a3c-2f6d1e0b7c55";
+
+    fn parse(request: impl Parse) -> Wish {
+        request.parse(&mut Fingerprinter::default()).expect("a good request")
+    }
+
+    fn best(category: &str) -> v1::HoldBestAvailableRequest {
+        v1::HoldBestAvailableRequest {
+            performance: "performances/carmen".into(),
+            buyer_id: "ann".into(),
+            count: 2,
+            category: category.into(),
+            request_id: REQUEST_ID.into(),
+            ..Default::default()
+        }
+    }
+
+    fn release() -> v1::ReleaseHoldRequest {
+        let name = "performances/carmen/holds/7".into();
+        v1::ReleaseHoldRequest { name, buyer_id: "ann".into(), request_id: REQUEST_ID.into() }
+    }
+
+    fn refund(buyer_id: &str) -> v1::RefundOrderRequest {
+        let name = "performances/carmen/orders/7".into();
+        v1::RefundOrderRequest {
+            name,
+            buyer_id: buyer_id.into(),
+            request_id: REQUEST_ID.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_performance_is_found_in_every_kind_of_name() {
+        for wish in [parse(best("")), parse(release()), parse(refund("ann"))] {
+            assert_eq!(wish.performance(), "carmen");
+        }
+    }
+
+    #[test]
+    fn buyers_act_for_themselves_and_operators_as_administrators() {
+        let [ann, ben] = ["ann", "ben"].map(|name| Caller::new(name, [Role::Buyer]));
+        let [frontend, admin] = [Role::Bff, Role::Admin].map(|role| Caller::new("x", [role]));
+        let code = |wish: Wish, caller: &Caller| wish.authorise(caller).err().map(|status| status.code());
+        for caller in [&ann, &frontend, &admin, &Caller::default()] {
+            assert_eq!(code(parse(release()), caller), None);
+            assert_eq!(code(parse(refund("ann")), caller), None);
+        }
+        assert_eq!(code(parse(release()), &ben), Some(Code::PermissionDenied));
+        let block = || v1::BlockSeatsRequest {
+            performance: "performances/carmen".into(),
+            seats: vec![1],
+            request_id: REQUEST_ID.into(),
+        };
+        for caller in [&ann, &frontend] {
+            assert_eq!(code(parse(refund("")), caller), Some(Code::PermissionDenied));
+            assert_eq!(code(parse(block()), caller), Some(Code::PermissionDenied));
+        }
+        assert_eq!(code(parse(refund("")), &admin), None);
+        assert_eq!(code(parse(block()), &admin), None);
+    }
+
+    #[test]
+    fn categories_are_looked_up_in_the_layout() {
+        let layout =
+            Layout { categories: vec!["A".into(), "B".into()], zones: vec![], rows: vec![], seats: vec![] };
+        let resolve = |category| parse(best(category)).resolve(&layout).map(|command| command.action);
+        let Ok(Action::HoldBestAvailable { category, zone, .. }) = resolve("B") else { panic!() };
+        assert_eq!((category, zone), (Some(CategoryIndex(1)), None));
+        let Ok(Action::HoldBestAvailable { category, .. }) = resolve("") else { panic!() };
+        assert_eq!(category, None);
+        assert_eq!(resolve("C"), Err(Rejection::UnknownFilter { what: "category" }));
+    }
+}

@@ -103,8 +103,6 @@ reasons! {
     NotOwner = "NOT_OWNER", Unavailable;
     /// The payment provider has not told the outcome of a payment yet.
     PaymentUnknown = "PAYMENT_UNKNOWN", Unavailable;
-    /// The payment provider has not told the outcome of a refund yet.
-    RefundUnknown = "REFUND_UNKNOWN", Unavailable;
     /// What is stored cannot be what was written.
     StoreCorrupt = "STORE_CORRUPT", DataLoss;
     /// A fault of the server.
