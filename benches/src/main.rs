@@ -9,6 +9,7 @@ use earlybird_benches::options::{Options, Role};
 use earlybird_benches::peers::echo_server;
 use earlybird_benches::table;
 use earlybird_benches::world::World;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The same allocator as the server, so that the echo and the client are not slower for their own reasons.
 #[global_allocator]
@@ -20,7 +21,7 @@ async fn main() -> ExitCode {
     let done = tokio::select! {
         done = run(options) => done,
         // Leaving this function ends all child processes.
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        () = told_to_stop() => Err(anyhow::anyhow!("interrupted")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,4 +45,19 @@ async fn run(options: Options) -> anyhow::Result<()> {
         table::write_json(path, &machine, &measured.rows)?;
     }
     measured.into_result()
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_stop() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => drop(signals.recv().await),
+            // Then only SIGINT is heard.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
 }

@@ -91,8 +91,12 @@ struct Book {
 impl<S: Script> Lane<S> {
     async fn run(mut self) -> anyhow::Result<(Histogram<u64>, Tally)> {
         while self.due < self.end {
-            self.send_due();
+            let is_silent = self.send_due();
             let idle = self.book.intended.is_empty();
+            if is_silent && idle {
+                // No answer will make it speak again.
+                break;
+            }
             tokio::select! {
                 // Past its moment only when the script waits for an answer.
                 () = tokio::time::sleep_until(self.due), if idle || self.due > Instant::now() => {}
@@ -108,15 +112,21 @@ impl<S: Script> Lane<S> {
     }
 
     /// Sends what is due. A command that the script cannot give yet keeps its moment: its lateness is the server's.
-    fn send_due(&mut self) {
+    /// Returns whether there was one.
+    fn send_due(&mut self) -> bool {
         let now = Instant::now();
+        let mut is_silent = false;
         while self.due <= now && self.due < self.end {
-            let Some(request) = self.script.next() else { break };
+            let Some(request) = self.script.next() else {
+                is_silent = true;
+                break;
+            };
             self.book.intended.insert(request.tag, self.due);
             self.session.push(request);
             self.due += self.interval;
         }
         self.session.flush();
+        is_silent
     }
 }
 
