@@ -11,7 +11,7 @@ use rush::connect::Dialer;
 
 use super::quantile_ms;
 use crate::house;
-use crate::load::{Holds, Probe, Timing, open};
+use crate::load::{Holds, Probe, Timing, latencies, open};
 use crate::row::{Figure, Goal, Row};
 use crate::world::World;
 
@@ -78,7 +78,7 @@ async fn hold_all(dialer: &Dialer, names: &[String], seats: u32, spread: Duratio
 /// How long after their deadlines the holds expired, in microseconds, from the journals.
 async fn lateness(store_url: &str, seats: u32) -> anyhow::Result<Histogram<u64>> {
     let store = open_store(store_url).await?;
-    let mut lateness = Histogram::new(3)?;
+    let mut lateness = latencies()?;
     for number in 0..PERFORMANCES {
         of_performance(&*store, &format!("gala-{number}").into(), &mut lateness)
             .await

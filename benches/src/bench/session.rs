@@ -106,12 +106,9 @@ impl Stage {
         let (rate, tally, scripts) =
             closed(&self.node.dialer, scripts, in_flight / SESSIONS, world.span()).await?;
         self.scripts = scripts;
-        let accepted = tally.accepted as f64 / tally.all() as f64;
-        ensure!(
-            (0.004..0.006).contains(&accepted),
-            "{:.2}% of the holds succeeded, which is not the mission's mix",
-            accepted * 100.0
-        );
+        let is_sold_out = self.scripts.iter().any(Mix::is_sold_out);
+        ensure!(!is_sold_out, "no seat is free any more: the holds were not the mission's mix");
+        eprintln!("  {:.2}% accepted", tally.accepted as f64 * 100.0 / tally.all() as f64);
         Ok(rate)
     }
 }

@@ -30,6 +30,12 @@ impl Mix {
         let random = SmallRng::from_rng(&mut rand::rng());
         Self { commands: Commands::new(performance), random, taken, free, sent: 0 }
     }
+
+    /// Whether it has asked for all its free seats.
+    #[must_use]
+    pub fn is_sold_out(&self) -> bool {
+        self.free.is_empty()
+    }
 }
 
 impl Script for Mix {

@@ -16,6 +16,7 @@ mod watch;
 
 use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::{SessionRequest, SessionResponse};
+use hdrhistogram::Histogram;
 
 pub use churn::Churn;
 pub use closed::{Span, closed};
@@ -82,6 +83,14 @@ impl Tally {
             failed: self.failed - earlier.failed,
         }
     }
+}
+
+/// An empty histogram of microseconds, up to ten minutes, of three digits.
+///
+/// # Errors
+/// None that these bounds can cause.
+pub fn latencies() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 600_000_000, 3)?)
 }
 
 /// What a reply of a session means.

@@ -9,7 +9,7 @@ use rush::connect::Dialer;
 use rush::session::SessionClient;
 use tokio::time::Instant;
 
-use super::{Script, Tally};
+use super::{Script, Tally, latencies};
 
 const REPLIES_PER_WAKE_MAX: usize = 512;
 /// How long replies may take after the last command was sent.
@@ -52,13 +52,13 @@ pub async fn open<S: Script>(
             book: Book {
                 intended: HashMap::new(),
                 counted_from: start + timing.warm_up,
-                latency: Histogram::new(3)?,
+                latency: latencies()?,
                 tally: Tally::default(),
             },
         };
         lanes.spawn(lane.run());
     }
-    let mut latency = Histogram::new(3)?;
+    let mut latency = latencies()?;
     let mut tally = Tally::default();
     while let Some(lane) = lanes.join_next().await {
         let (of_lane, answers) = lane??;

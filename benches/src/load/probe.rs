@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tonic::Code;
 
-use super::Commands;
+use super::{Commands, latencies};
 
 /// Between two calls.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -50,7 +50,7 @@ async fn probe(
     seat: u32,
     mut stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut latency = Histogram::new(3)?;
+    let mut latency = latencies()?;
     let mut ticks = tokio::time::interval(PERIOD);
     // A tick that was missed is made up for, so that a stall counts as often as it kept a caller waiting.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
