@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use earlybird_engine::Millis;
-use earlybird_persistence::{Bucket, NodeId, Store};
+use earlybird_persistence::{Bucket, Epoch, NodeId, Store, StoreError};
+use hashbrown::HashMap;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -119,6 +120,27 @@ impl Node {
     #[must_use]
     pub fn is_store_failing(&self) -> bool {
         self.lanes.iter().any(|lane| lane.is_failing())
+    }
+
+    /// Asks the store whether the node still owns what it owned, and lets go of the rest: one that has nothing to write
+    /// would not meet the fence, and go on to show what is another's. Returns how many buckets are left.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn check_ownership(&self) -> Result<usize, StoreError> {
+        let owned = self.directory.owned();
+        let buckets: Vec<Bucket> = owned.iter().map(|(bucket, _)| *bucket).collect();
+        let epochs: HashMap<Bucket, Epoch> = self.store.epochs(&buckets).await?.into_iter().collect();
+        let is_lost = |(bucket, epoch): &(Bucket, Epoch)| epochs.get(bucket) != Some(epoch);
+        let lost: Vec<Bucket> = owned.into_iter().filter(is_lost).map(|(bucket, _)| bucket).collect();
+        if !lost.is_empty() {
+            tracing::error!(
+                buckets = lost.len(),
+                "another node owns these buckets now; dropping their performances"
+            );
+            self.directory.buckets_lost(&lost);
+        }
+        Ok(self.directory.buckets_owned())
     }
 
     /// Admits nothing new, makes durable and answers what was decided, and closes the store.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use earlybird_persistence::Store;
 use parking_lot::Mutex;
+
+use crate::node::Node;
 
 /// How often the store is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -14,9 +15,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Starting,
-    /// Serving; the store last answered then.
+    /// Serving; the store last answered then, and said whether there is anything that the node owns.
     Serving {
         heard: Instant,
+        owns: bool,
     },
     Draining,
 }
@@ -30,6 +32,8 @@ pub enum NotReady {
     Draining,
     /// The store has been silent for so long.
     StoreSilent(Duration),
+    /// Another node has taken over all that it owned.
+    Replaced,
 }
 
 impl fmt::Display for NotReady {
@@ -37,6 +41,7 @@ impl fmt::Display for NotReady {
         match self {
             Self::Starting => formatter.write_str("starting"),
             Self::Draining => formatter.write_str("draining"),
+            Self::Replaced => formatter.write_str("another node has taken over"),
             Self::StoreSilent(silence) => {
                 write!(formatter, "the store has been silent for {} s", silence.as_secs())
             }
@@ -66,7 +71,8 @@ impl Readiness {
         match *self.stage.lock() {
             Stage::Starting => Err(NotReady::Starting),
             Stage::Draining => Err(NotReady::Draining),
-            Stage::Serving { heard } => match heard.elapsed() {
+            Stage::Serving { owns: false, .. } => Err(NotReady::Replaced),
+            Stage::Serving { heard, .. } => match heard.elapsed() {
                 silence if silence > self.store_silence_max => Err(NotReady::StoreSilent(silence)),
                 _ => Ok(()),
             },
@@ -75,7 +81,7 @@ impl Readiness {
 
     /// The node serves, and its store is there.
     pub fn serving(&self) {
-        *self.stage.lock() = Stage::Serving { heard: Instant::now() };
+        *self.stage.lock() = Stage::Serving { heard: Instant::now(), owns: true };
     }
 
     /// The node shuts down, for good.
@@ -83,17 +89,22 @@ impl Readiness {
         *self.stage.lock() = Stage::Draining;
     }
 
-    /// Asks the store again and again whether it is there, as long as the node serves.
-    pub async fn watch_store(self: Arc<Self>, store: Arc<dyn Store>) {
+    /// Asks the store again and again whether it is there and what the node owns, as long as the node serves.
+    pub async fn watch_store(self: Arc<Self>, node: Arc<Node>) {
         let mut interval = tokio::time::interval(PROBE_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            let answered = store.ping().await;
+            let answered = node.check_ownership().await;
             let mut stage = self.stage.lock();
-            let Stage::Serving { heard } = &mut *stage else { return };
+            let (heard, owns) = match &mut *stage {
+                // The store may answer before the servers are up.
+                Stage::Starting => continue,
+                Stage::Serving { heard, owns } => (heard, owns),
+                Stage::Draining => return,
+            };
             match answered {
-                Ok(()) => *heard = Instant::now(),
+                Ok(buckets) => (*heard, *owns) = (Instant::now(), buckets > 0),
                 Err(error) => tracing::debug!(%error, "the store does not answer"),
             }
             metrics::gauge!("earlybird_store_silence_seconds").set(heard.elapsed().as_secs_f64());

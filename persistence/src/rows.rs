@@ -108,6 +108,13 @@ pub(crate) fn claim((bucket, epoch): (i32, i64)) -> Result<(Bucket, Epoch), Stor
     Ok((self::bucket(bucket, "bucket_owner")?, Epoch(unsigned(epoch, "bucket_owner")?)))
 }
 
+/// Pairs of bucket and epoch, in the order of the buckets.
+pub(crate) fn claims(columns: Vec<(i32, i64)>) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
+    let mut claims = columns.into_iter().map(claim).collect::<Result<Vec<_>, _>>()?;
+    claims.sort_unstable();
+    Ok(claims)
+}
+
 pub(crate) fn unsigned(number: i64, of: &str) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| corrupt(of, format_args!("has the number {number}")))
 }

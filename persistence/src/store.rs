@@ -36,6 +36,13 @@ pub trait Store: Send + Sync + Debug {
         buckets: &[Bucket],
     ) -> Result<Vec<(Bucket, Epoch)>, StoreError>;
 
+    /// The epoch of each bucket that has an owner, in the order of the buckets: what a node asks that has nothing to
+    /// write, and so would not meet the fence.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn epochs(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, Epoch)>, StoreError>;
+
     /// Creates a venue, once per request id (I8).
     ///
     /// # Errors

@@ -248,6 +248,11 @@ impl Directory {
         self.parts.payments.begin(shard, due);
     }
 
+    /// The buckets that this node owns as far as it knows, each with its epoch.
+    pub(crate) fn owned(&self) -> Vec<(Bucket, Epoch)> {
+        self.epochs.read().iter().map(|(bucket, epoch)| (*bucket, *epoch)).collect()
+    }
+
     /// This node no longer owns these buckets.
     pub(crate) fn buckets_lost(&self, buckets: &[Bucket]) {
         self.epochs.write().retain(|bucket, _| !buckets.contains(bucket));

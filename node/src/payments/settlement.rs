@@ -7,7 +7,8 @@ use earlybird_engine::{Action, Command, OrderId, OrderStateName, RefundId, Refun
 use earlybird_persistence::PerformanceId;
 
 use super::{Cancellation, Charge, GatewayError, Payments, ProviderRecord, RefundSettled, Settled};
-use crate::reply::Failure;
+use crate::directory::ActivateError;
+use crate::reply::{Failure, Unavailable};
 use crate::shard::Shard;
 
 /// Longest pause between two questions to the provider or to a shard.
@@ -103,6 +104,8 @@ impl Payments {
         let mut pause = self.options.retry_after;
         while let Some(directory) = self.directory.get().and_then(std::sync::Weak::upgrade) {
             let failure = match directory.shard(performance).await {
+                // Its new owner found the order in the journal and takes it up.
+                Err(ActivateError::Unavailable(Unavailable::NotOwner)) => return,
                 Err(error) => format!("{error:?}"),
                 Ok(shard) => {
                     drop(directory);
@@ -130,6 +133,7 @@ impl Payments {
             let directory = self.directory.get()?.upgrade()?;
             match directory.shard(performance).await {
                 Ok(shard) => return look(&shard),
+                Err(ActivateError::Unavailable(Unavailable::NotOwner)) => return None,
                 Err(error) => {
                     tracing::warn!(%performance, ?error, "cannot look at a payment yet; trying again")
                 }

@@ -103,7 +103,7 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
         .await
         .with_context(|| format!("store.url {}", config.store.masked_url()))?;
     let node = Node::start(config.node_options(), store).await?;
-    spawn(Box::pin(Arc::clone(&readiness).watch_store(Arc::clone(&node.store))));
+    spawn(Box::pin(Arc::clone(&readiness).watch_store(Arc::clone(&node))));
 
     let (draining, stop, ended) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());

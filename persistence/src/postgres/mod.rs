@@ -120,6 +120,10 @@ impl Store for PostgresStore {
         on!(self.writers, |connection| writes::claim(connection, node, buckets))
     }
 
+    async fn epochs(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
+        on!(self.readers, |connection| writes::epochs(connection, buckets))
+    }
+
     async fn create_venue(&self, venue: &NewVenue) -> Result<CreateOutcome<VenueRow>, StoreError> {
         on!(self.writers, |connection| queries::create_venue(connection, venue))
     }

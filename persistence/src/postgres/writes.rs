@@ -28,7 +28,19 @@ pub(super) async fn claim(
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    columns.into_iter().map(rows::claim).collect()
+    rows::claims(columns)
+}
+
+pub(super) async fn epochs(
+    connection: &mut PgConnection,
+    buckets: &[Bucket],
+) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
+    let columns: Vec<(i32, i64)> = sqlx::query_as(include_str!("../../sql/postgres/owners.sql"))
+        .bind(buckets.iter().map(|bucket| i32::from(bucket.number())).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await
+        .map_err(store_error)?;
+    rows::claims(columns)
 }
 
 pub(super) async fn put_snapshot(

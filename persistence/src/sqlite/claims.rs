@@ -21,7 +21,18 @@ pub(super) async fn claim(
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    let mut claimed = columns.into_iter().map(rows::claim).collect::<Result<Vec<_>, _>>()?;
-    claimed.sort_unstable();
-    Ok(claimed)
+    rows::claims(columns)
+}
+
+pub(super) async fn epochs(
+    connection: &mut SqliteConnection,
+    buckets: &[Bucket],
+) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
+    let asked: Vec<u16> = buckets.iter().map(|bucket| bucket.number()).collect();
+    let columns: Vec<(i32, i64)> = sqlx::query_as(include_str!("../../sql/sqlite/owners.sql"))
+        .bind(serde_json::Value::from(asked).to_string())
+        .fetch_all(connection)
+        .await
+        .map_err(store_error)?;
+    rows::claims(columns)
 }

@@ -94,6 +94,11 @@ impl Store for SqliteStore {
         self.answer(claims::claim(&mut connection, node, buckets)).await
     }
 
+    async fn epochs(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(claims::epochs(&mut connection, buckets)).await
+    }
+
     async fn create_venue(&self, venue: &NewVenue) -> Result<CreateOutcome<VenueRow>, StoreError> {
         let mut connection = self.reader().await?;
         self.answer(queries::create_venue(&mut connection, venue)).await

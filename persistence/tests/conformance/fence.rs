@@ -21,6 +21,15 @@ pub(crate) async fn a_claim_grows_the_epoch(fixture: &Fixture) {
     assert_eq!(fixture.store.claim_buckets(&b, &[]).await.unwrap(), []);
 }
 
+pub(crate) async fn the_epochs_tell_who_owns(fixture: &Fixture) {
+    let asked = [bucket(9), bucket(4), bucket(700)];
+    assert_eq!(fixture.store.epochs(&asked).await.unwrap(), []);
+    fixture.store.claim_buckets(&NodeId::from("node-a"), &asked[..2]).await.unwrap();
+    fixture.store.claim_buckets(&NodeId::from("node-b"), &asked[..1]).await.unwrap();
+    let epochs = fixture.store.epochs(&asked).await.unwrap();
+    assert_eq!(epochs, [(bucket(4), Epoch(1)), (bucket(9), Epoch(2))]);
+}
+
 pub(crate) async fn nobody_writes_without_a_claim(fixture: &Fixture) {
     let writer = Writer { bucket: bucket(5), epoch: Epoch(1) };
     assert_fenced(fixture.store.append(&writer.batch("a", 1, 3)).await, &[5]);

@@ -68,6 +68,7 @@ conformance! {
     },
     fence::{
         a_claim_grows_the_epoch,
+        the_epochs_tell_who_owns,
         nobody_writes_without_a_claim,
         one_stale_bucket_of_many_spoils_the_batch,
         a_stale_epoch_writes_no_order_and_no_seat,
