@@ -122,6 +122,8 @@ pub struct Rules {
     pub prices: Vec<i64>,
     /// Whether a crash may lose acknowledged holds.
     pub memory_ack: bool,
+    /// Seats that one buyer may have at once: who has so many is passed over by offers.
+    pub seats_per_buyer_max: u32,
 }
 
 /// All that the check goes by.

@@ -9,6 +9,7 @@ use crate::ids::{Seats, Serial};
 use crate::ledger::{Entry, Unanswered};
 
 const PRICE: i64 = 100;
+const SEATS_MAX: u32 = 3;
 const SECOND: u64 = 1_000_000_000;
 
 fn at(seconds: u64) -> Moment {
@@ -80,7 +81,8 @@ impl History {
     }
 
     fn findings(&self) -> Findings {
-        let rules = Rules { prices: vec![PRICE; 4], memory_ack: self.memory_ack };
+        let rules =
+            Rules { prices: vec![PRICE; 4], memory_ack: self.memory_ack, seats_per_buyer_max: SEATS_MAX };
         check(&Evidence { ledger: &self.ledger, state: &self.state, rules: &rules, name_of: &name })
     }
 }
@@ -246,6 +248,12 @@ fn waitlists_out_of_order() {
     };
     expect("", "", offers(20, 21));
     expect("I6", "but offer 21 came after offer 20", offers(21, 20));
+    // Whoever has all the seats that a buyer may have is passed over, and comes later.
+    expect("", "", |h| {
+        h.ledger.note(at(9), at(10), Entry::Held(Buyer(3), ack(10, &[3])));
+        h.ledger.note(at(11), at(12), Entry::Released(Buyer(3), HoldId(10)));
+        offers(21, 20)(h);
+    });
     expect("I7", "b3 still waits", |h| {
         let offer = HoldAck { remaining: Duration::ZERO, ..ack(20, &[0]) };
         h.ledger.note(at(20), at(21), Entry::Offered(Buyer(4), offer));

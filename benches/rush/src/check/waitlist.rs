@@ -1,6 +1,6 @@
 //! I6 and I7: places keep their order, offers follow it, and no acknowledged place is lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::claims::{claims, ms};
 use super::{Evidence, Findings};
@@ -94,11 +94,33 @@ fn pairs(queue: &[Place]) -> impl Iterator<Item = (&Place, &Place)> {
     })
 }
 
+/// Buyers who may have had so many seats at once that an offer rightly passed over them: they keep their place and are
+/// offered a seat later. Counted generously: all that they ever had or may have had, and an offer unseen for each place.
+fn sated(evidence: &Evidence<'_>) -> HashSet<Buyer> {
+    let mut seats: HashMap<Buyer, u32> = HashMap::new();
+    let told = evidence.ledger.records.iter().filter_map(|record| match record.entry {
+        Entry::Held(buyer, ack) | Entry::Offered(buyer, ack) => Some((buyer, ack.seat_count)),
+        Entry::Joined(buyer, ..) => Some((buyer, 1)),
+        _ => None,
+    });
+    let in_doubt = evidence.ledger.unanswered.iter().filter_map(|request| match request.command.action {
+        Action::Hold(seats) => Some((request.command.buyer, seats.as_slice().len() as u32)),
+        Action::HoldBest(count) => Some((request.command.buyer, count.into())),
+        _ => None,
+    });
+    for (buyer, count) in told.chain(in_doubt) {
+        *seats.entry(buyer).or_default() += count;
+    }
+    let limit = evidence.rules.seats_per_buyer_max;
+    seats.into_iter().filter(|(_, count)| *count >= limit).map(|(buyer, _)| buyer).collect()
+}
+
 fn overtakes(evidence: &Evidence<'_>, queues: &Queues, findings: &mut Findings) {
     let mut wrong = Vec::new();
     let mut checked = 0;
+    let sated = sated(evidence);
     for (seat, queue) in queues {
-        for (first, second) in pairs(queue) {
+        for (first, second) in pairs(queue).filter(|(first, _)| !sated.contains(&first.buyer)) {
             let (Some((hold, at)), Some((other, other_at))) = (first.offered_unix_ms, second.offered_unix_ms)
             else {
                 continue;
@@ -126,7 +148,7 @@ fn passed_over(
     shown: &HashMap<(Seat, Buyer), u32>,
     findings: &mut Findings,
 ) {
-    let mut had_seats: std::collections::HashSet<Buyer> = std::collections::HashSet::new();
+    let mut had_seats: HashSet<Buyer> = HashSet::new();
     for record in &evidence.ledger.records {
         if let Entry::Held(buyer, _) | Entry::Offered(buyer, _) = record.entry {
             had_seats.insert(buyer);
@@ -185,8 +207,7 @@ fn lost(
     shown: &HashMap<(Seat, Buyer), u32>,
     findings: &mut Findings,
 ) {
-    let asked: std::collections::HashSet<Buyer> =
-        evidence.state.places.iter().map(|view| view.buyer).collect();
+    let asked: HashSet<Buyer> = evidence.state.places.iter().map(|view| view.buyer).collect();
     let mut sold_from: HashMap<Seat, Moment> = HashMap::new();
     for claim in claims(evidence.ledger).values() {
         let (Some((paid, _)), Some(ack), Moment::NEVER) = (claim.paid, claim.ack, claim.ended) else {

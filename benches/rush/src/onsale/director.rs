@@ -256,8 +256,11 @@ impl<'a> Director<'a> {
         };
         match reader.read(ledger).await {
             Ok(state) => {
-                let rules =
-                    Rules { prices: shared.facts.prices.clone(), memory_ack: shared.facts.memory_ack() };
+                let rules = Rules {
+                    prices: shared.facts.prices.clone(),
+                    memory_ack: shared.facts.memory_ack(),
+                    seats_per_buyer_max: shared.facts.seats_per_buyer_max(),
+                };
                 let name_of = |buyer| shared.names.buyer(buyer);
                 let evidence = Evidence { ledger, state: &state, rules: &rules, name_of: &name_of };
                 (check(&evidence), state.counts, None)

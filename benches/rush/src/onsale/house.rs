@@ -42,6 +42,12 @@ impl Facts {
         self.performance.hold_ack() == HoldAck::Memory
     }
 
+    /// Seats that one buyer may have at once.
+    pub fn seats_per_buyer_max(&self) -> u32 {
+        let limits = self.performance.limits.as_ref();
+        limits.and_then(|limits| limits.seats_per_buyer_max).unwrap_or(SEATS_PER_BUYER_MAX_DEFAULT)
+    }
+
     /// When the first phase that is not over opens, and when the presale that is open then ends, in milliseconds since
     /// 1970; nothing when all is over.
     pub fn opening(&self, now_ms: u64) -> Option<(u64, Option<u64>)> {
@@ -217,6 +223,8 @@ fn prices(cheapest: i64, categories: &[String]) -> Vec<Price> {
     categories.iter().enumerate().map(of).collect()
 }
 
+/// Default of that limit, from the API.
+const SEATS_PER_BUYER_MAX_DEFAULT: u32 = 8;
 /// Default life of a hold, from the API.
 const HOLD_TTL_DEFAULT: Duration = Duration::from_secs(600);
 
