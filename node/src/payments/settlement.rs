@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_engine::{Action, Command, OrderId, OrderStateName, RefundId, RefundState};
+use earlybird_engine::{Action, Command, OrderId, OrderStateName, RefundId, RefundState, State};
 use earlybird_persistence::PerformanceId;
 
 use super::{Cancellation, Charge, GatewayError, Payments, ProviderRecord, RefundSettled, Settled};
@@ -145,7 +145,7 @@ impl Payments {
     }
 }
 
-fn charge(performance: &PerformanceId, state: &earlybird_engine::State, order: OrderId) -> Option<Charge> {
+fn charge(performance: &PerformanceId, state: &State, order: OrderId) -> Option<Charge> {
     let view = state.order(order).filter(|view| view.state == OrderStateName::Paying)?;
     Some(Charge {
         order_reference: order_reference(performance, order),
@@ -155,11 +155,7 @@ fn charge(performance: &PerformanceId, state: &earlybird_engine::State, order: O
     })
 }
 
-fn cancellation(
-    performance: &PerformanceId,
-    state: &earlybird_engine::State,
-    refund: RefundId,
-) -> Option<Cancellation> {
+fn cancellation(performance: &PerformanceId, state: &State, refund: RefundId) -> Option<Cancellation> {
     let view = state.refund(refund).filter(|view| *view.state == RefundState::Pending)?;
     let order = state.order(view.order)?;
     Some(Cancellation {
@@ -178,8 +174,11 @@ fn order_reference(performance: &PerformanceId, order: OrderId) -> String {
     format!("{start}-{hash:016x}-{order}")
 }
 
+/// What the payment of an order came to. What is decided and not durable yet is not known: the shard refuses a second
+/// confirmation while the first still waits for the store, so a settlement may end before its outcome is on disk (I3).
 pub(super) fn payment_outcome(shard: &Shard, order: OrderId) -> Settled {
-    shard.read(|state| match state.order(order) {
+    let committed = shard.committed();
+    shard.read(|state| match state.order(order).filter(|view| view.last_sequence <= committed) {
         Some(view) => match view.state {
             OrderStateName::Paid | OrderStateName::Refunding | OrderStateName::Refunded => Settled::Paid,
             OrderStateName::Declined => {
@@ -191,10 +190,16 @@ pub(super) fn payment_outcome(shard: &Shard, order: OrderId) -> Settled {
     })
 }
 
+/// What a refund came to, likewise.
 pub(super) fn refund_outcome(shard: &Shard, refund: RefundId) -> RefundSettled {
-    shard.read(|state| match state.refund(refund).map(|view| view.state) {
-        Some(RefundState::Completed) => RefundSettled::Refunded,
-        Some(RefundState::Failed(reason)) => RefundSettled::Failed { reason: reason.to_string() },
-        Some(RefundState::Pending) | None => RefundSettled::Unknown,
+    let committed = shard.committed();
+    let is_durable =
+        |state: &State, order| state.order(order).is_some_and(|order| order.last_sequence <= committed);
+    shard.read(|state| {
+        match state.refund(refund).filter(|view| is_durable(state, view.order)).map(|view| view.state) {
+            Some(RefundState::Completed) => RefundSettled::Refunded,
+            Some(RefundState::Failed(reason)) => RefundSettled::Failed { reason: reason.to_string() },
+            Some(RefundState::Pending) | None => RefundSettled::Unknown,
+        }
     })
 }
