@@ -11,8 +11,11 @@ use crate::directory::ActivateError;
 use crate::reply::{Failure, Unavailable};
 use crate::shard::Shard;
 
-/// Longest pause between two questions to the provider or to a shard.
+/// Longest pause between two questions to the provider.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// Longest pause between two attempts at a shard: a look at the memory of this process, and when the store is back after a
+/// long outage, whoever has paid must not wait on (L1).
+const SHARD_RETRY_AFTER_MAX: Duration = Duration::from_secs(2);
 
 /// A definite word of the provider.
 enum Word {
@@ -118,7 +121,7 @@ impl Payments {
             };
             tracing::warn!(%performance, ?action, failure, "cannot note the provider's word yet; trying again");
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY_AFTER_MAX);
+            pause = (pause * 2).min(SHARD_RETRY_AFTER_MAX);
         }
     }
 
@@ -140,7 +143,7 @@ impl Payments {
             }
             drop(directory);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY_AFTER_MAX);
+            pause = (pause * 2).min(SHARD_RETRY_AFTER_MAX);
         }
     }
 }
