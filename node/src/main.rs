@@ -11,5 +11,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // Only a build for tests has any, and obeys the variable FAILPOINTS; they hold until the end of the process.
+    let _failpoints = fail::has_failpoints().then(fail::FailScenario::setup);
     Cli::parse().run()
 }

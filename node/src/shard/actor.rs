@@ -300,6 +300,7 @@ impl Core {
 
     fn hand_on(&self, parcel: Vec<Pending>) {
         if !parcel.is_empty() {
+            fail::fail_point!("shard-hand-on");
             self.lane.push(Parcel {
                 shard: Arc::clone(&self.shard),
                 items: parcel,

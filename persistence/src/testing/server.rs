@@ -102,6 +102,21 @@ impl TempPostgres {
         Ok(self.url_of(&name))
     }
 
+    /// Ends all connections to the database of that address, in the middle of whatever they do. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn cut_connections(&self, url: &str) -> Result<i64, HarnessError> {
+        let tried = "cut connections";
+        let mut connection = PgConnection::connect(url).await.map_err(HarnessError::of(tried))?;
+        let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let cut = sqlx::query_scalar(statement).fetch_one(&mut connection).await;
+        let cut = cut.map_err(HarnessError::of(tried))?;
+        connection.close().await.map_err(HarnessError::of(tried))?;
+        Ok(cut)
+    }
+
     /// Starts the stopped server again, with its data, on its port. Does nothing while it runs.
     ///
     /// # Errors
