@@ -1,5 +1,6 @@
 //! Tests of the node from outside.
 
+mod chaos;
 mod edge;
 mod ingress;
 mod support;

@@ -1,0 +1,50 @@
+//! What fails, and what must hold all the same: real processes, real stores, real signals.
+//!
+//! ```text
+//!  a Site (store, ports, settings) ──start──► Server (one process) ──SIGKILL, SIGTERM──► gone ──start──► the next one
+//!                                               ▲
+//!  load (rush, or a Crowd of buyers) ───────────┘       in the end: the audit of the store, off line
+//! ```
+//!
+//! Moments of failure are drawn from a seed that is printed; `EARLYBIRD_CHAOS_SEED` gives another.
+
+mod crowd;
+mod drain;
+mod house;
+mod kills;
+mod outage;
+mod panics;
+mod proxy;
+mod sale;
+mod server;
+mod takeover;
+mod vanish;
+
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+/// Longest wait for something that must come, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Chance, repeatable: by the variable of the environment or else by the test's own seed.
+fn chance(test: &str, seed: u64) -> StdRng {
+    let given = std::env::var("EARLYBIRD_CHAOS_SEED").ok();
+    let seed = given.map_or(seed, |text| text.parse().expect("EARLYBIRD_CHAOS_SEED is a number"));
+    println!("{test}: EARLYBIRD_CHAOS_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// Looks again until there is something, and returns it.
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        // Not a wait for the result, only a pause so that looking does not take the processor from what is looked at.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,94 @@
+//! A second node on the same store: refused on SQLite, the new owner on PostgreSQL.
+
+use std::time::{Duration, Instant};
+
+use earlybird_persistence as store;
+use earlybird_persistence::testing::{TempPostgres, skips_postgres};
+
+use super::crowd::{self, Crowd};
+use super::eventually;
+use super::house::{self, Client, reason};
+use super::server::Site;
+
+/// By when a node that cannot have the file says so.
+const REFUSAL_BOUND: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_node_on_the_same_file_ends_at_once() {
+    let site = Site::on_sqlite();
+    let server = site.start().await;
+    let client = Client::of(&site.endpoint());
+    client.import(20).await;
+    client.create("carmen", Duration::from_secs(600)).await;
+    let began = Instant::now();
+    let (status, said) = Site::on(site.store()).start_in_vain().await;
+    println!("{status} after {:?}: {}", began.elapsed(), said.lines().last().unwrap_or_default());
+    assert_eq!(status.code(), Some(1));
+    assert!(began.elapsed() < REFUSAL_BOUND);
+    assert!(said.contains("is in use by another earlybird"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    client.hold("carmen", "ann", &[1], Duration::from_secs(5)).await.expect("the first is not disturbed");
+    assert!(server.terminate().await.0.success());
+    house::audit(site.store()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_node_on_the_same_database_takes_over() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let url = TempPostgres::shared().expect("a server").new_database().await.expect("a database");
+    let old = Site::on(&url).with("NODE__ID", "old");
+    let new = Site::on(&url).with("NODE__ID", "new");
+    let old_server = old.start().await;
+    let (at_old, at_new) = (Client::of(&old.endpoint()), Client::of(&new.endpoint()));
+    at_old.import(20).await;
+    for id in ["carmen", "quiet"] {
+        at_old.create(id, Duration::from_secs(600)).await;
+    }
+    at_old.hold("quiet", "ann", &[1], Duration::from_secs(5)).await.expect("a hold");
+    let before = Crowd::gather(&old.endpoint(), "carmen", 1_000, 6);
+    before.until_acknowledged(50).await;
+
+    let new_server = new.start().await;
+    let after = Crowd::gather(&new.endpoint(), "carmen", 1_000, 6);
+    after.until_acknowledged(20).await;
+    let unready = async || (old_server.get("/readyz").await.0 == 503).then_some(());
+    eventually("the old node is not ready any more", unready).await;
+    let owned = async || (old_server.metric("earlybird_buckets_owned").await == 0.0).then_some(());
+    eventually("the old node knows that it owns nothing", owned).await;
+    // Nobody writes to this one, and still the old node must not go on to show it.
+    let refused = async || at_old.seat_map("quiet").await.err().map(|status| reason(&status));
+    assert_eq!(eventually("the old node does not show it any more", refused).await, "NOT_OWNER");
+    assert_eq!(
+        old_server.get("/healthz").await.0,
+        200,
+        "it lives: to restart it would take the buckets back"
+    );
+
+    let (before, after) = (before.disperse().await, after.disperse().await);
+    println!(
+        "old: {} changes, {:?}; new: {} changes, {:?}",
+        before.changes, before.refused, after.changes, after.refused
+    );
+    assert!(before.refused("NOT_OWNER") > 0, "the old node's callers are told");
+    assert_eq!(after.refused("NOT_OWNER"), 0);
+    let hold = at_new.seat_map("quiet").await.expect("the new node shows it");
+    assert_eq!(hold.counts.map(|counts| counts.held), Some(1));
+    crowd::assert_held(&new.endpoint(), &before.acknowledged).await;
+    crowd::assert_held(&new.endpoint(), &after.acknowledged).await;
+    assert!(old_server.terminate().await.0.success());
+    assert!(new_server.terminate().await.0.success());
+    assert_epochs_grow(&url, "carmen").await;
+    house::audit(&url).await;
+}
+
+/// I9: from the first entry of a new owner on, none of the old one.
+async fn assert_epochs_grow(url: &str, performance: &str) {
+    let store = store::open(url).await.expect("the store opens");
+    let journal = store.journal(&performance.into(), store::Sequence(0), store::PAGE_ROWS_MAX).await;
+    let epochs: Vec<_> = journal.expect("the journal").iter().map(|record| record.epoch).collect();
+    assert!(epochs.is_sorted(), "an entry of the old owner comes after one of the new");
+    assert!(epochs.first() < epochs.last(), "both have written");
+    store.close().await;
+}
