@@ -32,7 +32,7 @@ bench: ## Measure earlybird and its peers side by side; installs Redis and Postg
 	PATH="$$PATH:$$redis:$$postgres" $(CARGO) run --locked --release -p earlybird-benches --bin side-by-side
 
 .PHONY: test
-test: check-format lint check-venues check-manifests test-rust ## Everything that must pass before a change lands
+test: setup check-format lint check-venues check-manifests test-rust ## Everything that must pass before a change lands
 
 # Some tests start servers of the workspace as processes, so all programs are built first. A PostgreSQL off the PATH is
 # put on it; none at all is for the tests to report.

@@ -1,11 +1,13 @@
 //! A node: everything wired together, without gRPC.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::Context;
 use earlybird_engine::Millis;
 use earlybird_persistence::{Bucket, Epoch, NodeId, Store, StoreError};
+use futures::FutureExt as _;
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -161,7 +163,7 @@ fn spawn_tasks(
     let hooks = Arc::new(Hooks { directory: Arc::downgrade(directory), snapshot_asker });
     let mut tasks = Vec::new();
     let mut spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(task)));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(task))));
     };
     for lane in lanes {
         let committer = Committer {
@@ -186,7 +188,20 @@ fn spawn_tasks(
         move || measure(&directory, &lanes)
     })));
     spawn(Box::pin(resynchronise(Arc::clone(clock), Arc::clone(store))));
+    spawn(Box::pin({
+        let directory = Arc::clone(directory);
+        async move { directory.wake_all().await }
+    }));
     tasks
+}
+
+/// Runs a task that the node cannot do without. When it panics the process ends: a node that goes on without its
+/// committer or its ticker would look alive and answer nobody; started again, it has everything in the store.
+async fn vital(task: impl Future<Output = ()>) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        tracing::error!("a task that the node cannot do without panicked; ending the process");
+        std::process::abort();
+    }
 }
 
 async fn every(period: Duration, mut work: impl FnMut()) {

@@ -309,3 +309,23 @@ async fn a_node_that_drains_answers_what_it_took_and_takes_no_more() {
     assert_eq!(shard.read(|state| state.counts().held), acknowledged);
     node.drain().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_node_goes_on_although_nobody_asks() {
+    let mut house = House::new();
+    house.limits.hold_ttl_ms = Millis(500);
+    let (node, shard) = house.start(NodeOptions::default()).await;
+    held(shard.call(hold(1, "ann", 5), None).await);
+    node.drain().await;
+    drop((node, shard));
+
+    let node = Node::start(NodeOptions::default(), house.open().await).await.expect("the node starts");
+    let lapsed = || {
+        let shard = node.directory.active("carmen");
+        shard.is_some_and(|shard| {
+            shard.read(|state| state.seat_status(SeatIndex(5))) == Some(SeatStatus::Free)
+        })
+    };
+    until("the hold of the run before lapses", lapsed).await;
+    node.drain().await;
+}

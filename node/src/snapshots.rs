@@ -11,7 +11,7 @@ use earlybird_persistence::{AppendError, Sequence, SnapshotRow, Store, UnixMilli
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::directory::recovery::{RecoveryError, recover};
+use crate::directory::recovery::{Recovered, RecoveryError, recover};
 use crate::shard::Shard;
 
 /// Shards that wait for a snapshot. One that finds no place asks again after its next entries.
@@ -39,7 +39,7 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<Clock>, mut asked: mps
 
 async fn make(store: &dyn Store, clock: &Clock, shard: &Shard) -> Result<(), SnapshotError> {
     let info = shard.performance();
-    let state = recover(store, info).await?;
+    let Recovered { state, .. } = recover(store, info).await?;
     let row = SnapshotRow {
         performance: info.id.clone(),
         bucket: info.bucket,

@@ -14,9 +14,10 @@ mod supervisor;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use earlybird_engine::{Millis, Timestamp};
-use earlybird_persistence::{Bucket, Epoch, PerformanceId, Store};
+use earlybird_persistence::{Bucket, Epoch, PerformanceId, Sequence, Store, StoreError};
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use ractor::{Actor, ActorId, ActorRef};
@@ -28,8 +29,18 @@ use crate::lane::Lane;
 use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
 use crate::shard::{Shard, ShardActor, ShardActorArguments, ShardMessage};
-use recovery::RecoveryError;
+use recovery::{Recovered, RecoveryError};
 use supervisor::{BucketSupervisor, SupervisorMessage};
+
+/// How long a caller waits for a performance to be loaded.
+const ACTIVATION_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Pause before a performance that could not be loaded is tried again, doubled each time.
+const RETRY_AFTER_MIN: Duration = Duration::from_millis(50);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+/// Performances listed at a time when a node starts.
+const WAKE_PAGE_ROWS: usize = 500;
+/// How long a drain waits for payments under way. One that is not settled then is taken up by the next run.
+const DRAIN_PAYMENTS_MAX: Duration = Duration::from_secs(5);
 
 /// Why a performance cannot be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,12 +118,72 @@ impl Directory {
             return Ok(shard);
         }
         let mut outcome = self.activation(id)?;
-        // The sender lives in the activating task; if that panicked, trying again is right.
-        let outcome = outcome.wait_for(Option::is_some).await;
-        match outcome.as_deref() {
-            Ok(Some(activation)) => activation.clone(),
-            _ => Err(ActivateError::Unavailable(Unavailable::ShardRestarted)),
+        // Loading goes on when the wait ends; without the store it may take as long as the store is away.
+        match tokio::time::timeout(ACTIVATION_WAIT_MAX, outcome.wait_for(Option::is_some)).await {
+            Ok(Ok(outcome)) => match &*outcome {
+                Some(activation) => activation.clone(),
+                None => Err(ActivateError::Unavailable(Unavailable::ShardRestarted)),
+            },
+            // The activating task panicked: trying again is right.
+            Ok(Err(_)) => Err(ActivateError::Unavailable(Unavailable::ShardRestarted)),
+            Err(_) => Err(ActivateError::Unavailable(Unavailable::Store)),
         }
+    }
+
+    /// Sees to it that a performance is active, however often that fails: its holds must lapse, its payments settle and
+    /// its waiters be offered seats also when nobody asks.
+    async fn keep_trying(&self, id: &PerformanceId) {
+        let mut pause = RETRY_AFTER_MIN;
+        loop {
+            match self.shard(id).await {
+                Ok(_)
+                | Err(
+                    ActivateError::NotFound
+                    | ActivateError::Corrupt(_)
+                    | ActivateError::Unavailable(Unavailable::NotOwner | Unavailable::Draining),
+                ) => return,
+                Err(ActivateError::Unavailable(Unavailable::Store | Unavailable::ShardRestarted)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_AFTER_MAX);
+                }
+            }
+        }
+    }
+
+    /// Activates every performance that has a journal, one after another: an earlier run of the node may have left holds
+    /// and payments under way. Those with nothing to do go to rest again by themselves.
+    pub(crate) async fn wake_all(&self) {
+        let mut after: Option<PerformanceId> = None;
+        let mut pause = RETRY_AFTER_MIN;
+        while !self.is_draining() {
+            match self.page_with_journal(after.as_ref()).await {
+                Ok((with_journal, last)) => {
+                    for id in &with_journal {
+                        self.keep_trying(id).await;
+                    }
+                    let Some(last) = last else { return };
+                    after = Some(last);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot list performances yet");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY_AFTER_MAX);
+                }
+            }
+        }
+    }
+
+    /// The performances of a page that have a journal, and the last of the page; none after the last page.
+    async fn page_with_journal(
+        &self,
+        after: Option<&PerformanceId>,
+    ) -> Result<(Vec<PerformanceId>, Option<PerformanceId>), StoreError> {
+        let rows = self.parts.store.list_performances(after, WAKE_PAGE_ROWS).await?;
+        let ids: Vec<PerformanceId> = rows.into_iter().map(|row| row.id).collect();
+        let heads = self.parts.store.heads(&ids).await?;
+        let with_journal = heads.into_iter().filter(|(_, head)| *head > Sequence::NONE).map(|(id, _)| id);
+        let last = if ids.len() < WAKE_PAGE_ROWS { None } else { ids.last().cloned() };
+        Ok((with_journal.collect(), last))
     }
 
     /// Joins the activation under way, or starts one. It runs in a task of its own, so callers may go away.
@@ -132,7 +203,11 @@ impl Directory {
         slots.insert(id.clone(), Slot::Activating(outcome.clone()));
         let id = id.clone();
         tokio::spawn(async move {
-            let activation = directory.activate(&id).await;
+            let mut activation = directory.activate(&id).await;
+            if let (Ok(shard), true) = (&activation, directory.is_draining()) {
+                shard.close(Unavailable::Draining);
+                activation = Err(ActivateError::Unavailable(Unavailable::Draining));
+            }
             let mut slots = directory.slots.write();
             match &activation {
                 Ok(shard) => drop(slots.insert(id, Slot::Active(Arc::clone(shard)))),
@@ -164,15 +239,18 @@ impl Directory {
         };
         let lane = self.lane(info.bucket);
         lane.barrier().await;
-        let state = recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
-            RecoveryError::Store(error) => {
-                tracing::debug!(%error, "cannot read a journal");
-                ActivateError::Unavailable(Unavailable::Store)
-            }
-            RecoveryError::Corrupt(what) => ActivateError::Corrupt(what),
-        })?;
+        let Recovered { state, last_at } =
+            recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
+                RecoveryError::Store(error) => {
+                    tracing::debug!(%error, "cannot read a journal");
+                    ActivateError::Unavailable(Unavailable::Store)
+                }
+                RecoveryError::Corrupt(what) => ActivateError::Corrupt(what),
+            })?;
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
+        // The store's clock may have been set back; what is decided from here on is later than what was.
+        self.parts.clock.not_before(last_at);
         let now = self.parts.clock.now();
         let generation = self.next_generation(now);
         let shard = Shard::new(info, epoch, state, self.parts.inbox_capacity, generation, now);
@@ -238,8 +316,8 @@ impl Directory {
     /// Loads a performance again whose shard was closed.
     pub(crate) fn reactivate(&self, shard: &Arc<Shard>) {
         let id = shard.performance().id.clone();
-        if let Err(error) = self.activation(&id) {
-            tracing::debug!(performance = %id, ?error, "not loading a performance again");
+        if let Some(directory) = self.itself.upgrade() {
+            tokio::spawn(async move { directory.keep_trying(&id).await });
         }
     }
 
@@ -302,23 +380,25 @@ impl Directory {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Admits nothing new, and returns once all that was decided is durable and answered. What payments still owe is
-    /// admitted to the end; the caller bounds the wait.
+    /// Admits nothing new, and returns once all that was decided is durable and answered. Payments under way are waited
+    /// for a while: they are durable as begun, and the next run settles the rest. The caller bounds the whole.
     pub async fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         let shards = self.active_shards();
         for shard in &shards {
             shard.refuse(Unavailable::Draining);
         }
+        let payments_until = Instant::now() + DRAIN_PAYMENTS_MAX;
         loop {
             let waiting: usize = shards.iter().map(|shard| shard.backlog()).sum();
             for lane in &self.parts.lanes {
                 lane.barrier().await;
             }
-            if waiting == 0 && self.parts.payments.under_way() == 0 {
+            let settled = self.parts.payments.under_way() == 0 || Instant::now() >= payments_until;
+            if waiting == 0 && settled {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         for shard in &shards {
             shard.close(Unavailable::Draining);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earlybird_engine::{Entry, State, decode_entry, decode_snapshot, evolve};
+use earlybird_engine::{Entry, State, Timestamp, decode_entry, decode_snapshot, evolve};
 use earlybird_persistence::{JournalRecord, Sequence, Store, StoreError};
 
 use crate::catalog::PerformanceInfo;
@@ -21,12 +21,20 @@ pub(crate) enum RecoveryError {
     Corrupt(String),
 }
 
+/// A rebuilt state, and the time of the last entry that is known to be in it.
+pub(crate) struct Recovered {
+    pub(crate) state: State,
+    pub(crate) last_at: Timestamp,
+}
+
 /// Rebuilds the state. The seed of its hash tables is drawn anew, so that clients cannot choose colliding names.
-pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result<State, RecoveryError> {
+pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result<Recovered, RecoveryError> {
     let seed = foldhash_seed();
+    let mut last_at = Timestamp(0);
     let mut state = match store.latest_snapshot(&info.id).await? {
         None => State::with_seed(Arc::clone(&info.layout), Arc::clone(&info.settings), seed),
         Some(row) => {
+            last_at = Timestamp(row.at.0);
             let snapshot = decode_snapshot(&row.body)
                 .map_err(|error| RecoveryError::Corrupt(format!("snapshot {}: {error}", row.sequence)))?;
             State::restore_with_seed(Arc::clone(&info.layout), Arc::clone(&info.settings), seed, snapshot)
@@ -40,10 +48,11 @@ pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result
         for record in &page {
             let entry = decode(record, state.sequence().0 + 1)?;
             evolve(&mut state, &entry, &mut changed);
+            last_at = last_at.max(entry.at);
             changed.clear();
         }
         if page.len() < JOURNAL_PAGE_ENTRIES {
-            return Ok(state);
+            return Ok(Recovered { state, last_at });
         }
         // A long journal must not keep a thread from everything else.
         tokio::task::yield_now().await;

@@ -95,6 +95,19 @@ enum Task {
 /// What is under way, each with a channel that closes at its end.
 type UnderWay = HashMap<Task, watch::Receiver<()>>;
 
+/// One settlement; when it ends, however it ends, it is under way no more.
+struct Settlement {
+    payments: Arc<Payments>,
+    task: Task,
+    _end: watch::Sender<()>,
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        self.payments.under_way.lock().remove(&self.task);
+    }
+}
+
 /// The settlements of a node.
 pub struct Payments {
     gateway: Arc<dyn PaymentGateway>,
@@ -181,12 +194,8 @@ impl Payments {
         let (sender, end) = watch::channel(());
         under_way.insert(task.clone(), end.clone());
         drop(under_way);
-        let payments = Arc::clone(self);
-        tokio::spawn(async move {
-            payments.run(&task).await;
-            payments.under_way.lock().remove(&task);
-            drop(sender);
-        });
+        let settlement = Settlement { payments: Arc::clone(self), task, _end: sender };
+        tokio::spawn(async move { settlement.payments.run(&settlement.task).await });
         end
     }
 

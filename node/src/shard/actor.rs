@@ -90,7 +90,11 @@ impl Actor for ShardActor {
                     myself.send_message(ShardMessage::Wake)?;
                 }
             }
-            ShardMessage::Tick => core.tick(),
+            ShardMessage::Tick => {
+                if core.tick() {
+                    myself.send_message(ShardMessage::Tick)?;
+                }
+            }
             ShardMessage::Passivate => core.passivate(&myself),
         }
         Ok(())
@@ -147,6 +151,7 @@ impl Core {
         for (reply_to, action, reply) in self.rejected.drain(..) {
             reply_to.send(action, reply);
         }
+        shard.inbox.done();
         self.publish_when_due(now);
         self.set_due();
         more
@@ -249,8 +254,9 @@ impl Core {
         }
     }
 
-    /// Expires what is due, a bounded number at a time, and publishes the seat map.
-    fn tick(&mut self) {
+    /// Expires what is due, a bounded number at a time, and publishes the seat map. Returns whether more can be expired
+    /// at once: thousands of holds may share a deadline, and the next beat would be too late for the last of them.
+    fn tick(&mut self) -> bool {
         let now = self.clock.now();
         self.timers.turn(now, &mut self.due);
         let shard = Arc::clone(&self.shard);
@@ -274,6 +280,7 @@ impl Core {
         }
         self.publish_when_due(now);
         self.set_due();
+        !self.due.is_empty() && self.lane.has_room()
     }
 
     fn expire(

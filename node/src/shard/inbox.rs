@@ -68,6 +68,8 @@ struct Queues {
     normal: VecDeque<Job>,
     /// A wake-up is on its way, or the actor is at work and will look again.
     awake: bool,
+    /// Jobs that were taken out and are not decided and handed on yet.
+    in_hand: usize,
     /// Takes none but what is owed.
     refusing: Option<Unavailable>,
     /// Takes none at all.
@@ -122,14 +124,20 @@ impl Inbox {
         into.extend(queues.urgent.drain(..urgent));
         let normal = queues.normal.len().min(limit - urgent);
         into.extend(queues.normal.drain(..normal));
+        queues.in_hand = urgent + normal;
         queues.awake = !queues.urgent.is_empty() || !queues.normal.is_empty();
         queues.awake
     }
 
-    /// Number of jobs waiting.
+    /// What was taken out is decided, and handed on to its lane.
+    pub(super) fn done(&self) {
+        self.queues.lock().in_hand = 0;
+    }
+
+    /// Number of jobs waiting, or taken out and not handed on yet: none means that all is with the lane.
     pub(super) fn len(&self) -> usize {
         let queues = self.queues.lock();
-        queues.urgent.len() + queues.normal.len()
+        queues.urgent.len() + queues.normal.len() + queues.in_hand
     }
 
     /// Takes no new commands from callers, only what is owed.
