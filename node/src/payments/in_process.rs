@@ -8,7 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::gateway::{Cancellation, Charge, GatewayError, PaymentGateway, ProviderRecord};
+use super::gateway::{
+    Cancellation, Charge, Confirmation, GatewayError, PaymentGateway, PaymentRecord, PaymentState,
+    Transaction, Window,
+};
 
 /// Records kept; the oldest is forgotten first.
 const RECORDS_MAX: usize = 1_000_000;
@@ -22,7 +25,7 @@ pub struct InProcessGateway {
 
 #[derive(Debug, Default)]
 struct Records {
-    by_order: HashMap<String, ProviderRecord>,
+    by_order: HashMap<String, PaymentRecord>,
     oldest_first: VecDeque<String>,
 }
 
@@ -34,48 +37,66 @@ impl InProcessGateway {
     }
 
     /// Records the outcome unless there is one already. Returns the one that counts, and whether it is new.
-    fn record(&self, order_reference: &str, outcome: ProviderRecord) -> (ProviderRecord, bool) {
+    fn record(&self, charge: &Charge, outcome: PaymentState) -> (PaymentState, bool) {
         let mut records = self.records.lock();
-        if let Some(known) = records.by_order.get(order_reference) {
-            return (known.clone(), false);
+        if let Some(known) = records.by_order.get(&charge.order_reference) {
+            return (known.state.clone(), false);
         }
         if records.oldest_first.len() == RECORDS_MAX
             && let Some(oldest) = records.oldest_first.pop_front()
         {
             records.by_order.remove(&oldest);
         }
-        records.oldest_first.push_back(order_reference.to_owned());
-        records.by_order.insert(order_reference.to_owned(), outcome.clone());
+        records.oldest_first.push_back(charge.order_reference.clone());
+        let record = PaymentRecord {
+            order_reference: charge.order_reference.clone(),
+            payment_key: charge.payment_key.clone(),
+            state: outcome.clone(),
+            amount_minor: charge.amount_minor,
+            balance_minor: charge.amount_minor,
+            currency: charge.currency.clone(),
+            cancels: Vec::new(),
+        };
+        records.by_order.insert(charge.order_reference.clone(), record);
         (outcome, true)
     }
 }
 
 #[async_trait]
 impl PaymentGateway for InProcessGateway {
-    async fn confirm(&self, charge: &Charge) -> Result<(), GatewayError> {
+    async fn confirm(&self, charge: &Charge) -> Result<Confirmation, GatewayError> {
         tokio::time::sleep(self.latency).await;
         let outcome = if charge.payment_key.starts_with("decline-") {
-            ProviderRecord::Declined("REJECT_CARD_PAYMENT".to_owned())
+            PaymentState::Dead("REJECT_CARD_PAYMENT".to_owned())
         } else {
-            ProviderRecord::Captured
+            PaymentState::Captured
         };
-        let (outcome, is_new) = self.record(&charge.order_reference, outcome);
+        let (outcome, is_new) = self.record(charge, outcome);
         if is_new && charge.payment_key.starts_with("unknown-") {
-            return Err(GatewayError::Unknown("the answer was lost".to_owned()));
+            return Err(GatewayError::silence("the answer was lost"));
         }
         match outcome {
-            ProviderRecord::Declined(reason) => Err(GatewayError::Declined(reason)),
-            ProviderRecord::Captured | ProviderRecord::NotFound => Ok(()),
+            PaymentState::Dead(reason) => Err(GatewayError::Declined(reason)),
+            _ => Ok(Confirmation::Captured),
         }
     }
 
-    async fn find(&self, order_reference: &str) -> Result<ProviderRecord, GatewayError> {
+    async fn find(&self, order_reference: &str) -> Result<Option<PaymentRecord>, GatewayError> {
         tokio::time::sleep(self.latency).await;
-        Ok(self.records.lock().by_order.get(order_reference).cloned().unwrap_or(ProviderRecord::NotFound))
+        Ok(self.records.lock().by_order.get(order_reference).cloned())
     }
 
     async fn cancel(&self, _cancellation: &Cancellation) -> Result<(), GatewayError> {
         tokio::time::sleep(self.latency).await;
         Ok(())
+    }
+
+    async fn transactions(
+        &self,
+        _window: Window,
+        _after: Option<&str>,
+        _limit: usize,
+    ) -> Result<Vec<Transaction>, GatewayError> {
+        Err(GatewayError::indefinite("this provider keeps no list of transactions"))
     }
 }

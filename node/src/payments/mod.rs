@@ -22,7 +22,10 @@ use earlybird_persistence::PerformanceId;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
-pub use gateway::{Cancellation, Charge, GatewayError, PaymentGateway, ProviderRecord};
+pub use gateway::{
+    CancelRecord, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError, PaymentGateway,
+    PaymentRecord, PaymentState, Transaction, Window,
+};
 pub use in_process::InProcessGateway;
 
 use crate::directory::Directory;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use earlybird_engine::{Action, Command, OrderId, OrderStateName, RefundId, RefundState, State};
 use earlybird_persistence::PerformanceId;
 
-use super::{Cancellation, Charge, GatewayError, Payments, ProviderRecord, RefundSettled, Settled};
+use super::{
+    Cancellation, Charge, Confirmation, GatewayError, PaymentState, Payments, RefundSettled, Settled,
+};
 use crate::directory::ActivateError;
 use crate::reply::{Failure, Unavailable};
 use crate::shard::Shard;
@@ -25,13 +27,10 @@ enum Word {
 
 impl Payments {
     pub(super) async fn run_payment(&self, performance: &PerformanceId, order: OrderId) {
-        let Some(charge) =
-            self.on_shard(performance, |shard| shard.read(|state| charge(performance, state, order))).await
-        else {
-            return;
-        };
+        let look = |shard: &Arc<Shard>| shard.read(|state| charge(performance, state, order));
+        let Some(charge) = self.on_shard(performance, look).await else { return };
         // An order that was found PAYING may have been captured by an earlier run of the node: `confirm` may be repeated.
-        let word = self.confirm_until_definite(&charge).await;
+        let word = self.confirm_until_definite(charge).await;
         let action = match word {
             Word::Done => Action::ConfirmPayment { order },
             Word::No(reason) => Action::DeclinePayment { order, reason: reason.into() },
@@ -42,7 +41,7 @@ impl Payments {
     pub(super) async fn run_refund(&self, performance: &PerformanceId, refund: RefundId) {
         let look = |shard: &Arc<Shard>| shard.read(|state| cancellation(performance, state, refund));
         let Some(cancellation) = self.on_shard(performance, look).await else { return };
-        let word = self.cancel_until_definite(&cancellation).await;
+        let word = self.cancel_until_definite(cancellation).await;
         let action = match word {
             Word::Done => Action::CompleteRefund { refund },
             Word::No(reason) => Action::FailRefund { refund, reason: reason.into() },
@@ -50,44 +49,42 @@ impl Payments {
         self.note(performance, action).await;
     }
 
-    async fn confirm_until_definite(&self, charge: &Charge) -> Word {
+    async fn confirm_until_definite(&self, mut charge: Charge) -> Word {
         let mut pause = self.options.retry_after;
         loop {
-            match self.permitted(self.gateway.confirm(charge)).await {
-                Ok(()) => return Word::Done,
+            match self.permitted(self.gateway.confirm(&charge)).await {
+                Ok(Confirmation::Captured) => return Word::Done,
                 Err(GatewayError::Declined(reason)) => return Word::No(reason),
-                Err(GatewayError::Unknown(why)) => {
+                Ok(Confirmation::AwaitingDeposit(_)) => {}
+                Err(error) => {
                     metrics::counter!("earlybird_payments_unknown_total").increment(1);
-                    tracing::warn!(
-                        order = charge.order_reference,
-                        why,
-                        "payment outcome unknown; asking the provider"
-                    );
+                    tracing::warn!(order = charge.order_reference, %error, "asking the provider");
+                    charge.attempt += u32::from(is_answered(&error));
                 }
             }
-            match self.permitted(self.gateway.find(&charge.order_reference)).await {
-                Ok(ProviderRecord::Captured) => return Word::Done,
-                Ok(ProviderRecord::Declined(reason)) => return Word::No(reason),
-                // Never heard of: confirming again is safe, it is the same order.
-                Ok(ProviderRecord::NotFound) | Err(_) => {}
+            // Never heard of, or only begun: confirming again is safe, it is the same order.
+            if let Ok(Some(record)) = self.permitted(self.gateway.find(&charge.order_reference)).await {
+                match record.state {
+                    PaymentState::Captured => return Word::Done,
+                    PaymentState::Dead(reason) => return Word::No(reason),
+                    PaymentState::Cancelled => return Word::No("CANCELED".to_owned()),
+                    PaymentState::Open | PaymentState::AwaitingDeposit(_) => {}
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_AFTER_MAX);
         }
     }
 
-    async fn cancel_until_definite(&self, cancellation: &Cancellation) -> Word {
+    async fn cancel_until_definite(&self, mut cancellation: Cancellation) -> Word {
         let mut pause = self.options.retry_after;
         loop {
-            match self.permitted(self.gateway.cancel(cancellation)).await {
+            match self.permitted(self.gateway.cancel(&cancellation)).await {
                 Ok(()) => return Word::Done,
                 Err(GatewayError::Declined(reason)) => return Word::No(reason),
-                Err(GatewayError::Unknown(why)) => {
-                    tracing::warn!(
-                        refund = cancellation.refund_reference,
-                        why,
-                        "refund outcome unknown; trying again"
-                    );
+                Err(error) => {
+                    tracing::warn!(refund = cancellation.refund_reference, %error, "trying again");
+                    cancellation.attempt += u32::from(is_answered(&error));
                 }
             }
             tokio::time::sleep(pause).await;
@@ -148,6 +145,10 @@ impl Payments {
     }
 }
 
+fn is_answered(error: &GatewayError) -> bool {
+    matches!(error, GatewayError::Unknown { is_answered: true, .. })
+}
+
 fn charge(performance: &PerformanceId, state: &State, order: OrderId) -> Option<Charge> {
     let view = state.order(order).filter(|view| view.state == OrderStateName::Paying)?;
     Some(Charge {
@@ -155,6 +156,7 @@ fn charge(performance: &PerformanceId, state: &State, order: OrderId) -> Option<
         payment_key: view.payment_key.to_owned(),
         amount_minor: view.amount_minor,
         currency: state.settings().currency.to_string(),
+        attempt: 1,
     })
 }
 
@@ -166,6 +168,9 @@ fn cancellation(performance: &PerformanceId, state: &State, refund: RefundId) ->
         refund_reference: format!("{performance}-r{refund}"),
         payment_key: order.payment_key.to_owned(),
         amount_minor: view.amount_minor,
+        currency: state.settings().currency.to_string(),
+        reason: format!("refund {refund}"),
+        attempt: 1,
     })
 }
 
