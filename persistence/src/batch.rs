@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::coupon_changes::CouponChange;
 use crate::ids::{Bucket, BuyerId, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
 /// One entry to append to a performance's journal.
@@ -101,7 +102,7 @@ pub enum SeatGuardChange {
 /// One group commit: all of it or nothing.
 ///
 /// Entries of many performances may be mixed; those of one performance are in order and without a gap. A performance
-/// with an order or a seat change has an entry in the batch too: the entry carries the fence for them.
+/// with an order, a seat change or a coupon change has an entry in the batch too: the entry carries the fence for them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AppendBatch {
     /// The entries, in journal order within each performance.
@@ -110,6 +111,8 @@ pub struct AppendBatch {
     pub orders: Vec<OrderRow>,
     /// Seat changes, in journal order; folded before they are written.
     pub seat_changes: Vec<SeatGuardChange>,
+    /// Coupon changes, in journal order; folded before they are written.
+    pub coupon_changes: Vec<CouponChange>,
 }
 
 impl SeatGuardChange {
@@ -129,6 +132,8 @@ impl AppendBatch {
     pub const ORDERS_MAX: usize = 8_192;
     /// The most seat changes of a batch.
     pub const SEAT_CHANGES_MAX: usize = 65_536;
+    /// The most coupon changes of a batch.
+    pub const COUPON_CHANGES_MAX: usize = 8_192;
     /// The most bytes in one body.
     pub const BODY_BYTES_MAX: usize = 16 << 20;
 }

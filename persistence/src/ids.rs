@@ -68,8 +68,16 @@ text_id! {
     NodeId
 }
 text_id! {
-    /// Names a buyer.
+    /// Names a buyer, who may be a member.
     BuyerId
+}
+text_id! {
+    /// Names a coupon campaign.
+    CampaignId
+}
+text_id! {
+    /// Names a job.
+    JobId
 }
 
 macro_rules! number {
@@ -109,6 +117,19 @@ number! {
 number! {
     /// A seat's dense index within its performance.
     Seat(u32)
+}
+number! {
+    /// Names a coupon; given by the store, from 1 on.
+    CouponId(u64)
+}
+
+impl CouponId {
+    /// Reads the id as it is shown: a number from 1 on without a sign or leading zeros, so that one coupon has one name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|id| canonical && i64::try_from(*id).is_ok()).map(Self)
+    }
 }
 
 /// One of [`Bucket::COUNT`] fixed groups of performances: the unit of ownership.

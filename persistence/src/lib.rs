@@ -5,8 +5,8 @@
 //!                  └─► SqliteStore ────► one connection, the file locked for this process
 //! ```
 //!
-//! A store keeps a journal per performance, rows that other systems query beside it, snapshots, the catalog, and who
-//! owns which bucket. Bodies are opaque bytes: it knows neither the engine nor gRPC.
+//! A store keeps a journal per performance, rows that other systems query beside it, snapshots, the catalog, members,
+//! coupons and jobs, and who owns which bucket. Bodies are opaque bytes: it knows neither the engine nor gRPC.
 //!
 //! **Architecture invariant:** every append is fenced where it is written. No write of a node that lost a bucket is
 //! committed after the bucket's new owner has its epoch (I9).
@@ -19,8 +19,17 @@
 
 mod batch;
 mod catalog;
+mod coupon_changes;
+mod coupon_queries;
+mod coupon_rows;
+mod coupons;
 mod error;
 mod ids;
+mod issue;
+mod job_queries;
+mod jobs;
+mod member_queries;
+mod members;
 mod open;
 mod options;
 mod plan;
@@ -40,10 +49,18 @@ pub use batch::{
 pub use catalog::{
     CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
 };
+pub use coupon_changes::CouponChange;
+pub use coupons::{
+    CampaignRow, CouponRow, CouponState, CouponStore, HoldToken, ISSUE_MAX, IssueBatch, IssueOutcome,
+    IssueWish, NewCampaign,
+};
 pub use error::{AppendError, Cause, OpenError, StoreError};
 pub use ids::{
-    Bucket, BuyerId, Epoch, HoldId, NodeId, OrderId, PerformanceId, Seat, Sequence, UnixMillis, VenueId,
+    Bucket, BuyerId, CampaignId, CouponId, Epoch, HoldId, JobId, NodeId, OrderId, PerformanceId, Seat,
+    Sequence, UnixMillis, VenueId,
 };
+pub use jobs::{JobCursor, JobEnd, JobProgress, JobRow, JobState, JobStore, NewJob};
+pub use members::{BirthDate, MEMBERS_MAX, MemberFilter, MemberRow, MemberStore, MonthDay};
 pub use open::{open, open_with};
 pub use options::StoreOptions;
 pub use postgres::PostgresStore;

@@ -11,6 +11,8 @@ pub struct StoreOptions {
     pub lanes: usize,
     /// Connections for reads (PostgreSQL).
     pub readers: usize,
+    /// Connections for writes of members, coupons and jobs (PostgreSQL). Their own, so that none of it delays an append.
+    pub workers: usize,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
     /// How long a call waits for a free connection.
@@ -31,6 +33,7 @@ impl Default for StoreOptions {
         Self {
             lanes: 2,
             readers: 6,
+            workers: 4,
             connect_timeout: Duration::from_secs(3),
             acquire_timeout: Duration::from_secs(3),
             call_timeout: Duration::from_secs(5),
@@ -46,7 +49,7 @@ impl StoreOptions {
     pub const CONNECTIONS_MAX: usize = 64;
 
     pub(crate) fn validate(&self) -> Result<(), OpenError> {
-        for (option, count) in [("lanes", self.lanes), ("readers", self.readers)] {
+        for (option, count) in [("lanes", self.lanes), ("readers", self.readers), ("workers", self.workers)] {
             if count == 0 || count > Self::CONNECTIONS_MAX {
                 return Err(OpenError::Option { option, what: "accepted are 1 to 64" });
             }

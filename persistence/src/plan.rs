@@ -5,12 +5,14 @@
 //!          └────► runs: per performance, where its entries start
 //! orders ───────► the last state of each
 //! seat changes ─► per seat: who may have it now, who has it afterwards
+//! coupon changes ► per coupon and standing: how it stands afterwards
 //! ```
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry, HashMap};
 
 use crate::batch::{AppendBatch, JournalRow, OrderRow, SnapshotRow};
+use crate::coupon_changes::{CouponChange, CouponPlan, fold_coupons};
 use crate::error::AppendError;
 use crate::ids::{Bucket, Epoch, OrderId, PerformanceId, Sequence};
 use crate::plan_seats::{SeatPlan, fold_seats};
@@ -40,6 +42,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) runs: Vec<Run<'a>>,
     pub(crate) orders: Vec<&'a OrderRow>,
     pub(crate) seats: Vec<SeatPlan<'a>>,
+    pub(crate) coupons: Vec<CouponPlan<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -69,20 +72,24 @@ impl<'a> Plan<'a> {
         claims.dedup();
         let orders = last_of_each(&batch.orders)?;
         let seats = fold_seats(&batch.seat_changes)?;
-        let touched =
-            orders.iter().map(|row| &row.performance).chain(seats.iter().map(|seat| seat.performance));
+        let coupons = fold_coupons(&batch.coupon_changes)?;
+        let touched = orders.iter().map(|row| &row.performance);
+        let touched = touched.chain(seats.iter().map(|seat| seat.performance));
+        let touched = touched.chain(batch.coupon_changes.iter().map(CouponChange::performance));
         for performance in touched {
             if !index_of.contains_key(performance) {
                 // Without an entry there is no fence over the row, and nothing that caused it.
-                return invalid(format!("{performance} has an order or seat change but no journal entry"));
+                return invalid(format!(
+                    "{performance} has an order, seat or coupon change but no journal entry"
+                ));
             }
         }
-        Ok(Self { entries: &batch.entries, claims, runs, orders, seats })
+        Ok(Self { entries: &batch.entries, claims, runs, orders, seats, coupons })
     }
 
     /// Whether it is entries alone: the common case, for which the stores have a shorter statement.
     pub(crate) fn is_journal_only(&self) -> bool {
-        self.orders.is_empty() && self.seats.is_empty()
+        self.orders.is_empty() && self.seats.is_empty() && self.coupons.is_empty()
     }
 
     /// The claimed buckets that have another epoch, or no owner at all.
@@ -118,6 +125,7 @@ fn check_sizes(batch: &AppendBatch) -> Result<(), AppendError> {
         ("entries", batch.entries.len(), AppendBatch::ENTRIES_MAX),
         ("orders", batch.orders.len(), AppendBatch::ORDERS_MAX),
         ("seat changes", batch.seat_changes.len(), AppendBatch::SEAT_CHANGES_MAX),
+        ("coupon changes", batch.coupon_changes.len(), AppendBatch::COUPON_CHANGES_MAX),
     ];
     for (name, size, size_max) in sizes {
         if size > size_max {

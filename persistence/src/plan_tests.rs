@@ -34,7 +34,7 @@ fn seat_changes(orders: &[i64]) -> Vec<SeatGuardChange> {
 /// Folds changes of one seat: whether it is taken, who may have it, who has it afterwards.
 fn folded(orders: &[i64]) -> (bool, Vec<u64>, Option<u64>) {
     let entries = vec![entry("p", 1)];
-    let batch = AppendBatch { entries, seat_changes: seat_changes(orders), orders: vec![] };
+    let batch = AppendBatch { entries, seat_changes: seat_changes(orders), ..AppendBatch::default() };
     let plan = Plan::of(&batch).unwrap();
     let seat = &plan.seats[0];
     (seat.takes, seat.replaces.iter().map(|order| order.0).collect(), seat.owner.map(|order| order.0))
@@ -59,8 +59,8 @@ fn a_free_behind_a_take_does_not_excuse_it() {
 
 #[test]
 fn two_live_orders_of_one_seat_are_a_conflict_within_a_batch() {
-    let batch =
-        AppendBatch { entries: vec![entry("p", 1)], seat_changes: seat_changes(&[7, 8]), orders: vec![] };
+    let entries = vec![entry("p", 1)];
+    let batch = AppendBatch { entries, seat_changes: seat_changes(&[7, 8]), ..AppendBatch::default() };
     assert!(matches!(Plan::of(&batch), Err(AppendError::Conflict { .. })));
 }
 

@@ -124,7 +124,7 @@ fn bucket(number: i32, of: &str) -> Result<Bucket, StoreError> {
     bucket.ok_or_else(|| corrupt(of, format_args!("has the bucket {number}")))
 }
 
-fn request_id(bytes: &[u8], of: &str) -> Result<RequestId, StoreError> {
+pub(crate) fn request_id(bytes: &[u8], of: &str) -> Result<RequestId, StoreError> {
     let id =
         bytes.try_into().map_err(|_| corrupt(of, format_args!("has a request id of {} bytes", bytes.len())));
     id.map(RequestId)
@@ -141,6 +141,6 @@ fn seats(text: &str, of: &str) -> Result<Vec<Seat>, StoreError> {
     seats.map_err(|_| corrupt(of, format_args!("has an order with the seats {text:?}")))
 }
 
-fn corrupt(of: &str, what: std::fmt::Arguments<'_>) -> StoreError {
+pub(crate) fn corrupt(of: &str, what: std::fmt::Arguments<'_>) -> StoreError {
     StoreError::Corrupt { what: format!("{of} {what}") }
 }

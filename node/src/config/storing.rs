@@ -23,6 +23,8 @@ pub struct StoreConfig {
     pub lanes: usize,
     /// Connections for reads (PostgreSQL).
     pub readers: usize,
+    /// Connections for members, coupons and jobs (PostgreSQL).
+    pub workers: usize,
     /// How long opening a connection may take.
     #[serde(with = "duration")]
     pub connect_timeout: Duration,
@@ -50,6 +52,7 @@ impl Default for StoreConfig {
             url: "sqlite://earlybird.db".into(),
             lanes: options.lanes,
             readers: options.readers,
+            workers: options.workers,
             connect_timeout: options.connect_timeout,
             acquire_timeout: options.acquire_timeout,
             call_timeout: options.call_timeout,
@@ -73,6 +76,7 @@ impl StoreConfig {
         StoreOptions {
             lanes: self.lanes,
             readers: self.readers,
+            workers: self.workers,
             connect_timeout: self.connect_timeout,
             acquire_timeout: self.acquire_timeout,
             call_timeout: self.call_timeout,
@@ -119,6 +123,7 @@ impl StoreConfig {
         }
         checks.number("store.lanes", self.lanes, 1, StoreOptions::CONNECTIONS_MAX);
         checks.number("store.readers", self.readers, 1, StoreOptions::CONNECTIONS_MAX);
+        checks.number("store.workers", self.workers, 1, StoreOptions::CONNECTIONS_MAX);
         for (key, span) in [
             ("store.connect_timeout", self.connect_timeout),
             ("store.acquire_timeout", self.acquire_timeout),

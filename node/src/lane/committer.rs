@@ -239,6 +239,7 @@ fn take_batch(parcels: &mut [Parcel]) -> AppendBatch {
             if let Some(projection) = item.projection.take() {
                 batch.orders.extend(projection.orders);
                 batch.seat_changes.extend(projection.seat_changes);
+                batch.coupon_changes.extend(projection.coupon_changes);
                 parcel.due.extend(projection.due);
             }
         }
@@ -267,11 +268,13 @@ fn split(batch: AppendBatch, parcels: Vec<Parcel>, wanted: impl Fn(&Shard) -> bo
     let (orders, other_orders) = batch.orders.into_iter().partition(|row| is_one(&row.performance));
     let (seat_changes, other_seat_changes) =
         batch.seat_changes.into_iter().partition(|change| is_one(change.performance()));
-    (
-        (AppendBatch { entries, orders, seat_changes }, one),
-        (
-            AppendBatch { entries: other_entries, orders: other_orders, seat_changes: other_seat_changes },
-            other,
-        ),
-    )
+    let (coupon_changes, other_coupon_changes) =
+        batch.coupon_changes.into_iter().partition(|change| is_one(change.performance()));
+    let others = AppendBatch {
+        entries: other_entries,
+        orders: other_orders,
+        seat_changes: other_seat_changes,
+        coupon_changes: other_coupon_changes,
+    };
+    ((AppendBatch { entries, orders, seat_changes, coupon_changes }, one), (others, other))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use earlybird_engine::{Entry, Event, OrderId, OrderStateName, OrderView, SeatIndex, State};
 use earlybird_persistence as store;
-use earlybird_persistence::{OrderRow, SeatGuardChange, UnixMillis};
+use earlybird_persistence::{CouponChange, OrderRow, SeatGuardChange, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::catalog::PerformanceInfo;
@@ -15,6 +15,7 @@ use crate::payments::Due;
 pub(crate) struct Projection {
     pub(crate) orders: Vec<OrderRow>,
     pub(crate) seat_changes: Vec<SeatGuardChange>,
+    pub(crate) coupon_changes: Vec<CouponChange>,
     /// What is to be settled with the provider once the entry is durable.
     pub(crate) due: SmallVec<[Due; 1]>,
 }

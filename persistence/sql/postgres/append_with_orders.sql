@@ -5,6 +5,8 @@
 --   $11..$14 seats: performance, seat, whether it is taken, who has it afterwards
 --   $15..$17 orders that may have a seat now: performance, seat, order
 --   $18..$32 orders
+--   $33      coupons, a JSON array of arrays: coupon; the order that has it now, its performance first; whether it is used
+--            up, whether its campaign returns it; then its state afterwards, and the order that has it then
 WITH owned AS MATERIALIZED (
     SELECT o.bucket
     FROM UNNEST($1::int[], $2::bigint[]) AS claim (bucket, epoch)
@@ -80,6 +82,23 @@ put AS (
         hold_id = excluded.hold_id,
         seats_left = excluded.seats_left,
         decline_reason = excluded.decline_reason
+),
+-- A coupon that stands in another way than foreseen is left alone.
+redeemed AS (
+    UPDATE coupon c
+    SET state = change.value ->> 5,
+        order_performance = change.value ->> 6,
+        order_id = (change.value ->> 7)::bigint,
+        reserved_performance = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_performance END,
+        reserved_hold = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_hold END,
+        reserved_at_ms = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_at_ms END
+    FROM json_array_elements($33::json) AS change (value)
+    WHERE (SELECT is_good FROM verdict)
+        AND c.coupon_id = (change.value ->> 0)::bigint
+        AND c.order_performance IS NOT DISTINCT FROM change.value ->> 1
+        AND c.order_id IS NOT DISTINCT FROM (change.value ->> 2)::bigint
+        AND (c.state = 'REDEEMED') = (change.value ->> 3)::boolean
+        AND c.returns_on_refund = (change.value ->> 4)::boolean
 )
 INSERT INTO journal (performance_id, sequence, epoch, at_ms, kind, body)
 SELECT *

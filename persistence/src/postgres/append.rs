@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use crate::coupon_rows::changes;
 use crate::error::{AppendError, Cause};
 use crate::ids::{Bucket, OrderId, Sequence};
 use crate::plan::{Plan, head_conflict};
@@ -20,7 +21,8 @@ pub(super) async fn append(connection: &mut PgConnection, plan: &Plan<'_>) -> Re
         bind_journal(sqlx::query(include_str!("../../sql/postgres/append_journal.sql")), plan)
     } else {
         let statement = sqlx::query(include_str!("../../sql/postgres/append_with_orders.sql"));
-        bind_orders(bind_seats(bind_journal(statement, plan), &plan.seats), &plan.orders)
+        let statement = bind_orders(bind_seats(bind_journal(statement, plan), &plan.seats), &plan.orders);
+        statement.bind(changes(&plan.coupons))
     };
     // `execute` reads on until the server is ready again. That matters: the row count comes before the commit.
     let written = statement.execute(&mut *connection).await.map_err(append_error)?.rows_affected();

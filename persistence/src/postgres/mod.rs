@@ -1,9 +1,9 @@
 //! The store of a cluster.
 //!
 //! ```text
-//! append, claim, create ─► writers ─┐
-//!                                   ├─► PostgreSQL
-//! everything else ───────► readers ─┘
+//! append, claim, create ───────► writers ─┐
+//! members, coupons, jobs ──────► workers ─┼─► PostgreSQL
+//! everything else, all reading ► readers ─┘
 //! ```
 //!
 //! It needs connections of its own: directly, or through a pooler in session mode.
@@ -13,6 +13,7 @@ mod columns;
 mod errors;
 mod lanes;
 mod open;
+mod people;
 mod session;
 mod writes;
 
@@ -39,6 +40,7 @@ pub struct PostgresStore {
     options: StoreOptions,
     writers: Lanes,
     readers: Lanes,
+    workers: Lanes,
 }
 
 /// Runs a call on a connection of the given lanes. A macro, since a closure that lends a connection to a future cannot
@@ -52,6 +54,8 @@ macro_rules! on {
         lane.settle(answered.map_err(unavailable).flatten())
     }};
 }
+
+use on;
 
 /// Runs a fenced write. Out of time or out of sight, it may still be committed.
 macro_rules! write {
@@ -74,8 +78,9 @@ impl PostgresStore {
         let address = open::address(url)?;
         open::migrate(&address, &options).await?;
         let writers = Lanes::new(address.clone(), Role::Writer, options.lanes, options.clone());
-        let readers = Lanes::new(address, Role::Reader, options.readers, options.clone());
-        Ok(Self { options, writers, readers })
+        let readers = Lanes::new(address.clone(), Role::Reader, options.readers, options.clone());
+        let workers = Lanes::new(address, Role::Worker, options.workers, options.clone());
+        Ok(Self { options, writers, readers, workers })
     }
 
     /// Sees to it that no statement whose answer was lost is committed from here on.
@@ -216,6 +221,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.writers.close(self.options.lanes).await;
+        self.workers.close(self.options.workers).await;
         self.readers.close(self.options.readers).await;
     }
 }

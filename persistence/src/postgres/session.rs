@@ -11,8 +11,10 @@ use crate::options::{StoreOptions, whole_ms};
 pub(super) enum Role {
     /// Appends, claims and creations.
     Writer,
-    /// Everything else.
+    /// Other reads.
     Reader,
+    /// Members, coupons and jobs.
+    Worker,
 }
 
 /// A server process, named so that it is never mistaken for a later one of the same number.
@@ -37,7 +39,7 @@ pub(super) async fn prepare(
         // Compiling a statement takes longer than any of these runs.
         ("jit", "off".to_owned()),
     ];
-    if role == Role::Writer {
+    if role != Role::Reader {
         // The plan does not depend on the arrays, so it is made once per connection, not once per batch. It is made
         // when the tables may still be empty, and must not be one that reads them from end to end later on.
         settings.push(("plan_cache_mode", "force_generic_plan".to_owned()));

@@ -1,7 +1,7 @@
 //! The group commit on SQLite.
 //!
 //! ```text
-//! BEGIN ─► owners match? ─► heads match? ─► rows ─► seats, orders ─► COMMIT
+//! BEGIN ─► owners match? ─► heads match? ─► rows ─► seats, orders, coupons ─► COMMIT
 //! ```
 //!
 //! The checks are statements of their own, and still no check before the write: the file is locked for this process and
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::batch::{JournalRow, OrderRow};
+use crate::coupon_changes::CouponPlan;
+use crate::coupon_rows::changes;
 use crate::error::AppendError;
 use crate::ids::{Bucket, Epoch, OrderId, Seat, Sequence};
 use crate::plan::{Plan, head_conflict};
@@ -40,6 +42,7 @@ pub(super) async fn append(connection: &mut SqliteConnection, plan: &Plan<'_>) -
     if !plan.is_journal_only() {
         change_seats(&mut transaction, &plan.seats).await?;
         put_orders(&mut transaction, &plan.orders).await.map_err(before_commit)?;
+        change_coupons(&mut transaction, &plan.coupons).await.map_err(before_commit)?;
     }
     transaction.commit().await.map_err(at_commit)
 }
@@ -169,6 +172,17 @@ async fn put_orders(connection: &mut SqliteConnection, orders: &[&OrderRow]) -> 
         ])
     });
     write_rows(connection, include_str!("../../sql/sqlite/put_orders.sql"), rows.collect()).await
+}
+
+async fn change_coupons(
+    connection: &mut SqliteConnection,
+    plans: &[CouponPlan<'_>],
+) -> Result<(), sqlx::Error> {
+    if !plans.is_empty() {
+        let statement = sqlx::query(include_str!("../../sql/sqlite/change_coupons.sql"));
+        statement.bind(changes(plans)).execute(connection).await?;
+    }
+    Ok(())
 }
 
 /// Runs a statement on rows that it takes as one JSON array; on none, not at all.

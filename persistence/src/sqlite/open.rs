@@ -9,9 +9,10 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use crate::error::{Cause, OpenError};
 
 /// Numbered from 1, applied in order, never edited after they land.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_order_details.sql"),
+    include_str!("../../migrations/sqlite/0004_people.sql"),
 ];
 
 /// How large the write-ahead log grows before it is folded into the file, in pages of 4 KiB. Four times SQLite's own

@@ -4,7 +4,11 @@
 
 mod append;
 mod catalog;
+mod coupon_orders;
+mod coupons;
 mod fence;
+mod jobs;
+mod members;
 mod opening;
 mod orders;
 mod postgres_faults;
@@ -66,6 +70,23 @@ conformance! {
         racing_creations_create_once,
         the_clock_is_of_this_time,
     },
+    coupon_orders::{
+        a_coupon_follows_its_order,
+        a_refund_returns_a_coupon_if_its_campaign_does,
+        a_refund_keeps_a_coupon_if_its_campaign_does,
+        a_change_that_does_not_fit_changes_nothing,
+        a_refused_batch_changes_no_coupon,
+    },
+    coupons::{
+        a_campaign_is_created_once,
+        a_campaign_ends_when_it_is_told_to,
+        a_coupon_is_issued_once_per_request,
+        an_occasion_has_one_coupon,
+        racing_issues_never_oversell,
+        a_coupon_is_reserved_for_one_hold,
+        of_many_holds_one_gets_the_coupon,
+        a_date_ends_a_coupon_but_not_one_being_paid_with,
+    },
     fence::{
         a_claim_grows_the_epoch,
         the_epochs_tell_who_owns,
@@ -75,6 +96,19 @@ conformance! {
         a_future_epoch_is_fenced_too,
         takeovers_and_appends_never_both_win,
         claims_of_the_same_buckets_do_not_deadlock,
+    },
+    jobs::{
+        a_job_is_created_once,
+        a_job_is_one_nodes_at_a_time,
+        a_job_that_is_given_up_is_taken_at_once,
+        of_many_nodes_one_takes_a_job,
+        a_job_can_be_stopped,
+    },
+    members::{
+        a_member_comes_back_as_sent,
+        putting_members_again_changes_what_changed,
+        members_are_found_by_grade_and_birthday,
+        too_many_members_at_once_are_refused,
     },
     opening::{
         a_newer_schema_is_refused,

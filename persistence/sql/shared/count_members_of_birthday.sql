@@ -1,0 +1,1 @@
+SELECT count(*) FROM member WHERE birth_month_day = $1

@@ -1,0 +1,5 @@
+UPDATE coupon_campaign
+SET ends_at_ms = $2, updated_at_ms = $3
+WHERE campaign_id = $1
+RETURNING campaign_id, request_id, fingerprint, display_name, terms, stock, issued, per_member_max, opens_at_ms, ends_at_ms,
+    returns_on_refund, is_birthday, created_at_ms, updated_at_ms

@@ -1,0 +1,6 @@
+SELECT coupon_id, campaign_id, member_id, request_id, fingerprint, state, returns_on_refund, issued_at_ms, expires_at_ms,
+    reserved_performance, reserved_hold, reserved_at_ms, order_performance, order_id
+FROM coupon
+WHERE member_id = $1 AND coupon_id < $2
+ORDER BY coupon_id DESC
+LIMIT $3

@@ -1,0 +1,6 @@
+SELECT job_id, kind, arguments, state, holder, attempt, lease_until_ms, cursor_at, done, total, error, cancel_requested,
+    request_id, fingerprint, created_at_ms, updated_at_ms
+FROM job
+WHERE (created_at_ms, job_id) < ($1, $2)
+ORDER BY created_at_ms DESC, job_id DESC
+LIMIT $3

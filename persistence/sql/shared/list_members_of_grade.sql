@@ -1,0 +1,5 @@
+SELECT member_id, grade, birth_year, birth_month_day, updated_at_ms
+FROM member
+WHERE member_id > $1 AND grade = $3
+ORDER BY member_id
+LIMIT $2

@@ -1,0 +1,5 @@
+-- The only connection is lock enough.
+SELECT campaign_id, request_id, fingerprint, display_name, terms, stock, issued, per_member_max, opens_at_ms, ends_at_ms,
+    returns_on_refund, is_birthday, created_at_ms, updated_at_ms
+FROM coupon_campaign
+WHERE campaign_id = $1

@@ -1,0 +1,111 @@
+//! What orders do to coupons, in the transaction of the journal (I14).
+
+use earlybird_persistence::{
+    AppendBatch, CouponChange, CouponId, CouponRow, CouponState, HoldId, HoldToken, OrderId, UnixMillis,
+};
+
+use crate::coupons::{NOW, coupon};
+use crate::support::{Fixture, Writer, assert_fenced, assert_invalid};
+
+#[derive(Clone, Copy)]
+enum To {
+    Bind,
+    Redeem,
+    Release,
+}
+use To::{Bind, Redeem, Release};
+
+fn token() -> HoldToken {
+    HoldToken { performance: "p".into(), hold: HoldId(1) }
+}
+
+/// An entry with these changes of a coupon by orders of "p".
+fn changes(writer: Writer, sequence: u64, coupon: CouponId, changes: &[(To, u64)]) -> AppendBatch {
+    let change = |(to, order): &(To, u64)| {
+        let (performance, order) = ("p".into(), OrderId(*order));
+        match to {
+            Bind => CouponChange::Bind { performance, order, coupon },
+            Redeem => CouponChange::Redeem { performance, order, coupon },
+            Release => CouponChange::Release { performance, order, coupon },
+        }
+    };
+    let coupon_changes = changes.iter().map(change).collect();
+    AppendBatch { coupon_changes, ..writer.batch("p", sequence, sequence) }
+}
+
+/// A coupon that is reserved for [`token`].
+async fn reserved(fixture: &Fixture, returns_on_refund: bool) -> CouponId {
+    let id = coupon(fixture, "ann", returns_on_refund).await.id;
+    fixture.store.reserve_coupon(id, &"ann".into(), &token(), NOW).await.unwrap().unwrap();
+    id
+}
+
+async fn standing(fixture: &Fixture, id: CouponId) -> (CouponState, Option<u64>) {
+    let row: CouponRow = fixture.store.coupon(id).await.unwrap().unwrap();
+    assert_eq!(row.reserved_for.is_none(), row.state == CouponState::Issued, "{row:?}");
+    (row.state, row.order.map(|(_, order)| order.0))
+}
+
+pub(crate) async fn a_coupon_follows_its_order(fixture: &Fixture) {
+    let (store, writer) = (&fixture.store, fixture.writer(5).await);
+    let id = reserved(fixture, false).await;
+    store.append(&changes(writer, 1, id, &[(Bind, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Reserved, Some(7)));
+    // Its order has it: neither the buyer's other tab nor time takes it away.
+    assert!(!store.give_back_coupon(id, &token()).await.unwrap());
+    assert_eq!(store.give_back_stale_coupons(UnixMillis(u64::MAX), 10).await.unwrap(), 0);
+    assert_eq!(store.expire_coupons(UnixMillis(u64::MAX), 10).await.unwrap(), 0);
+    assert!(store.reserve_coupon(id, &"ann".into(), &token(), NOW).await.unwrap().is_some());
+    store.append(&changes(writer, 2, id, &[(Release, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Issued, None));
+
+    store.reserve_coupon(id, &"ann".into(), &token(), NOW).await.unwrap().unwrap();
+    store.append(&changes(writer, 3, id, &[(Bind, 8), (Redeem, 8)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Redeemed, Some(8)));
+    assert!(store.reserve_coupon(id, &"ann".into(), &token(), NOW).await.unwrap().is_some());
+    let other = HoldToken { hold: HoldId(2), ..token() };
+    assert!(store.reserve_coupon(id, &"ann".into(), &other, NOW).await.unwrap().is_none());
+}
+
+pub(crate) async fn a_refund_returns_a_coupon_if_its_campaign_does(fixture: &Fixture) {
+    let writer = fixture.writer(5).await;
+    let id = reserved(fixture, true).await;
+    fixture.store.append(&changes(writer, 1, id, &[(Bind, 7), (Redeem, 7)])).await.unwrap();
+    fixture.store.append(&changes(writer, 2, id, &[(Release, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Issued, None));
+}
+
+pub(crate) async fn a_refund_keeps_a_coupon_if_its_campaign_does(fixture: &Fixture) {
+    let writer = fixture.writer(5).await;
+    let id = reserved(fixture, false).await;
+    fixture.store.append(&changes(writer, 1, id, &[(Bind, 7), (Redeem, 7)])).await.unwrap();
+    fixture.store.append(&changes(writer, 2, id, &[(Release, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Redeemed, Some(7)));
+}
+
+pub(crate) async fn a_change_that_does_not_fit_changes_nothing(fixture: &Fixture) {
+    let (store, writer) = (&fixture.store, fixture.writer(5).await);
+    let id = reserved(fixture, true).await;
+    store.append(&changes(writer, 1, id, &[(Bind, 7)])).await.unwrap();
+    store.append(&changes(writer, 2, id, &[(Bind, 8), (Redeem, 8), (Release, 8)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Reserved, Some(7)));
+    let nobody = CouponId(i64::MAX as u64);
+    store.append(&changes(writer, 3, nobody, &[(Bind, 7), (Redeem, 7)])).await.unwrap();
+    // A reservation that was given back too early: the journal says whose it is.
+    store.append(&changes(writer, 4, id, &[(Release, 7)])).await.unwrap();
+    store.append(&changes(writer, 5, id, &[(Bind, 9)])).await.unwrap();
+    let row = store.coupon(id).await.unwrap().unwrap();
+    assert_eq!(row.order, Some(("p".into(), OrderId(9))));
+    assert_eq!(fixture.head("p").await, 5);
+}
+
+pub(crate) async fn a_refused_batch_changes_no_coupon(fixture: &Fixture) {
+    let (store, writer) = (&fixture.store, fixture.writer(5).await);
+    let id = reserved(fixture, true).await;
+    let stranger =
+        AppendBatch { entries: writer.batch("q", 1, 1).entries, ..changes(writer, 1, id, &[(Bind, 7)]) };
+    assert_invalid(store.append(&stranger).await);
+    fixture.writer(5).await;
+    assert_fenced(store.append(&changes(writer, 1, id, &[(Bind, 7)])).await, &[5]);
+    assert_eq!(standing(fixture, id).await, (CouponState::Reserved, None));
+}
