@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
 use crate::directory::{Directory, DirectoryParts};
 use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
-use crate::payments::{Due, InProcessGateway, Payments, PaymentsOptions};
+use crate::payments::{Due, Payments, PaymentsOptions};
 use crate::shard::Shard;
 use crate::snapshots;
 
@@ -88,14 +88,14 @@ impl Node {
     /// Claims all buckets in the store and starts to serve them.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store does not answer, or the payment provider cannot be set up.
     pub async fn start(options: NodeOptions, store: Arc<dyn Store>) -> anyhow::Result<Arc<Self>> {
         let clock = Arc::new(Clock::start(&*store).await.context("cannot read the store's clock")?);
         let buckets: Vec<Bucket> = Bucket::all().collect();
         let epochs =
             store.claim_buckets(&options.node_id, &buckets).await.context("cannot claim the buckets")?;
-        let gateway = Arc::new(InProcessGateway::new(options.payments.in_process_latency));
-        let payments = Payments::new(gateway, options.payments);
+        let gateway = options.payments.provider.open()?;
+        let payments = Payments::new(gateway, options.payments.clone());
         let catalog = Arc::new(Catalog::new(Arc::clone(&store)));
         let limits = LaneLimits {
             flush_entries_max: options.flush_entries_max,

@@ -32,6 +32,8 @@ mod member_queries;
 mod members;
 mod open;
 mod options;
+mod payment_queries;
+mod payments;
 mod plan;
 mod plan_seats;
 mod postgres;
@@ -63,6 +65,7 @@ pub use jobs::{JobCursor, JobEnd, JobProgress, JobRow, JobState, JobStore, NewJo
 pub use members::{BirthDate, MEMBERS_MAX, MemberFilter, MemberRow, MemberStore, MonthDay};
 pub use open::{open, open_with};
 pub use options::StoreOptions;
+pub use payments::{DepositAccountRow, PaymentStore, WebhookRow};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use store::{PAGE_ROWS_MAX, Store};

@@ -11,6 +11,7 @@ use crate::error::{AppendError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
 use crate::jobs::JobStore;
 use crate::members::MemberStore;
+use crate::payments::PaymentStore;
 
 /// The most rows of one page: a larger limit is cut to it.
 pub const PAGE_ROWS_MAX: usize = 10_000;
@@ -20,7 +21,7 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 /// Every call ends within the time-outs of [`StoreOptions`](crate::StoreOptions), also when the database hangs.
 /// Dropping a call's future is allowed; a write dropped so may or may not have happened.
 #[async_trait]
-pub trait Store: MemberStore + CouponStore + JobStore + Send + Sync + Debug {
+pub trait Store: MemberStore + CouponStore + JobStore + PaymentStore + Send + Sync + Debug {
     /// The database's clock.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod auth;
 mod check;
 mod fault;
 mod load;
+mod paying;
 mod selling;
 mod serving;
 mod storing;
@@ -18,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use auth::AuthConfig;
 pub use fault::{ConfigError, ConfigFault};
 pub use load::{Sources, load};
-pub use selling::{Gateway, LaneConfig, PaymentsConfig, ShardConfig};
+pub use paying::{Gateway, PaymentsConfig, TossConfig};
+pub use selling::{LaneConfig, ShardConfig};
 pub use serving::{GrpcConfig, HttpConfig, LogConfig, LogFormat, NodeConfig};
 pub use storing::StoreConfig;
 

@@ -1,4 +1,4 @@
-//! The actors that sell, the write-behind lane behind them, and the payment provider.
+//! The actors that sell, and the write-behind lane behind them.
 
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use super::Config;
 use super::check::Checks;
 use super::value::duration;
 use crate::node::NodeOptions;
-use crate::payments::PaymentsOptions;
 
 /// The actors that sell performances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,30 +41,6 @@ pub struct LaneConfig {
     pub ack_timeout: Duration,
 }
 
-/// The payment provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PaymentsConfig {
-    /// Which one.
-    pub gateway: Gateway,
-    /// Calls to it at once; more wait.
-    pub concurrency_max: usize,
-    /// First pause before it is asked again about a payment whose outcome is unknown; doubled each time, up to 30 s.
-    #[serde(with = "duration")]
-    pub retry_after: Duration,
-    /// How long the test gateway takes for an answer.
-    #[serde(with = "duration")]
-    pub test_latency: Duration,
-}
-
-/// A payment provider by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gateway {
-    /// In the process, moving no money.
-    Test,
-}
-
 impl Default for ShardConfig {
     fn default() -> Self {
         let options = NodeOptions::default();
@@ -90,23 +65,13 @@ impl Default for LaneConfig {
     }
 }
 
-impl Default for PaymentsConfig {
-    fn default() -> Self {
-        let options = PaymentsOptions::default();
-        Self {
-            gateway: Gateway::Test,
-            concurrency_max: options.concurrency_max,
-            retry_after: options.retry_after,
-            test_latency: options.in_process_latency,
-        }
-    }
-}
-
 impl Config {
     /// What the node is started with.
-    #[must_use]
-    pub fn node_options(&self) -> NodeOptions {
-        NodeOptions {
+    ///
+    /// # Errors
+    /// The secret key of the payment provider cannot be read.
+    pub fn node_options(&self) -> anyhow::Result<NodeOptions> {
+        Ok(NodeOptions {
             node_id: NodeId::new(self.node.id.as_str()),
             lanes: self.lane.count,
             flush_entries_max: self.lane.flush_entries_max,
@@ -116,12 +81,8 @@ impl Config {
             tick: self.shard.tick,
             passivate_after: self.shard.passivate_after,
             snapshot_every_entries: self.shard.snapshot_every_entries,
-            payments: PaymentsOptions {
-                concurrency_max: self.payments.concurrency_max,
-                retry_after: self.payments.retry_after,
-                in_process_latency: self.payments.test_latency,
-            },
-        }
+            payments: self.payments.options()?,
+        })
     }
 }
 
@@ -141,13 +102,5 @@ impl LaneConfig {
         checks.number("lane.flush_entries_max", self.flush_entries_max, 1, 10_000);
         checks.number("lane.outbox_entries_max", self.outbox_entries_max, self.flush_entries_max, 10_000_000);
         checks.span_ms("lane.ack_timeout", self.ack_timeout, 10, 600_000);
-    }
-}
-
-impl PaymentsConfig {
-    pub(super) fn check(&self, checks: &mut Checks) {
-        checks.number("payments.concurrency_max", self.concurrency_max, 1, 100_000);
-        checks.span_ms("payments.retry_after", self.retry_after, 1, 30_000);
-        checks.span_ms("payments.test_latency", self.test_latency, 0, 600_000);
     }
 }

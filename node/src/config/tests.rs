@@ -54,7 +54,25 @@ fn the_example_names_every_key_with_its_default() {
     let mut config = Config::default();
     config.auth.hs256_secret_file = Some("x".into());
     config.auth.jwks_file = Some("x".into());
+    config.payments.toss.secret_key_file = Some("x".into());
     assert_eq!(shown(EXAMPLE), shown(&config.to_toml().unwrap()));
+}
+
+#[test]
+fn a_secret_key_is_needed_and_never_shown() {
+    check(
+        "[payments]\ngateway = \"toss\"",
+        &[],
+        &[
+            "payments.toss.secret_key_file: is needed when payments.gateway is \"toss\", or payments.toss.secret_key",
+        ],
+    );
+    let toss = file("[payments]\ngateway = \"toss\"");
+    let environment = [("EARLYBIRD_PAYMENTS__TOSS__SECRET_KEY", "test_sk_hidden")];
+    let config = load(&sources(&toss, &environment)).unwrap();
+    let shown = format!("{}{config:?}", config.to_toml().unwrap());
+    assert!(shown.contains("secret_key") && !shown.contains("hidden"), "{shown}");
+    assert!(config.node_options().is_ok());
 }
 
 #[test]

@@ -36,6 +36,26 @@ pub(super) mod duration {
     }
 }
 
+/// A secret that is read and never shown.
+pub(super) mod secret {
+    use secrecy::SecretString;
+    use serde::{Deserializer, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        _value: &Option<SecretString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SecretString>, D::Error> {
+        // A key of digits alone looks like a number in a variable.
+        super::text::deserialize(deserializer).map(|text| Some(text.into()))
+    }
+}
+
 /// An address to listen on.
 pub(super) mod address {
     use std::fmt;

@@ -37,6 +37,7 @@ use crate::node::Node;
 use crate::shard::Shard;
 use meters::Meters;
 use status::Problem;
+use wish::Wish;
 
 /// Bounds of calls.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,11 @@ impl Services {
 }
 
 impl Ingress {
+    /// Whether the node can take this at all: without a payment provider nothing can be paid.
+    fn admit(&self, wish: &Wish) -> Result<(), Problem> {
+        if wish.is_payment() && self.node.payments.is_off() { Err(Problem::payments_off()) } else { Ok(()) }
+    }
+
     /// The shard of a performance by its `{performance}`.
     async fn shard(&self, id: &str) -> Result<Arc<Shard>, Problem> {
         if let Some(shard) = self.node.directory.active(id) {

@@ -47,6 +47,7 @@ impl Ingress {
     }
 
     async fn decide(&self, wish: Wish, expires_at: Instant) -> Result<Decided, Problem> {
+        self.admit(&wish)?;
         let shard = tokio::time::timeout_at(expires_at.into(), self.shard(wish.performance()))
             .await
             .unwrap_or_else(|_| Err(Problem::deadline_exceeded()))?;

@@ -51,6 +51,12 @@ impl Wish {
         buyer_of(&self.action)
     }
 
+    /// Whether it pays.
+    #[must_use]
+    pub(crate) fn is_payment(&self) -> bool {
+        matches!(self.action, Action::BeginPayment { .. })
+    }
+
     /// Whether the caller may wish this: a buyer for itself alone, and what no buyer asks for only as an administrator.
     ///
     /// # Errors

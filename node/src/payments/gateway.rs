@@ -3,39 +3,44 @@
 use async_trait::async_trait;
 use earlybird_engine::Timestamp;
 
+/// A payment, by the two names that it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PaymentName {
+    /// Our name of what is paid: 6 to 64 of letters, digits, `-` and `_`. The buyer's browser opened the provider's window
+    /// with it, so it belongs to the hold; a hold whose payment was declined is paid again under the same.
+    pub order_reference: String,
+    /// The provider's key, which the buyer's browser brought back: another for each visit to the window.
+    pub payment_key: String,
+}
+
 /// A payment to be captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// Our name of the order at the provider: unique over all performances, 6 to 64 of letters, digits, `-` and `_`.
-    pub order_reference: String,
-    /// The provider's key, which the buyer's browser brought.
-    pub payment_key: String,
+    /// Which one.
+    pub payment: PaymentName,
     /// Minor units.
     pub amount_minor: i64,
     /// ISO 4217 code.
     pub currency: String,
-    /// Which attempt it is, from 1. The provider repeats its answer to the same attempt, so one that was answered with
-    /// nothing definite is followed by the next number, and one that was not answered by the same.
-    pub attempt: u32,
+    /// Unique to the order and the attempt, at most 300 characters. The provider repeats its answer to the same key, so an
+    /// attempt that was answered with nothing definite is followed by one with another key, and one that was not answered by
+    /// one with the same.
+    pub idempotency_key: String,
 }
 
 /// A refund to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancellation {
-    /// The charge that it gives back.
-    pub order_reference: String,
-    /// Unique among the refunds of all orders: the key that keeps a retry from paying twice.
-    pub refund_reference: String,
-    /// The provider's key of the payment.
-    pub payment_key: String,
-    /// What goes back, in minor units.
-    pub amount_minor: i64,
+    /// The payment that it gives back.
+    pub payment: PaymentName,
+    /// What goes back, in minor units; none is all that is left, or closes an account that nobody has paid into.
+    pub amount_minor: Option<i64>,
     /// ISO 4217 code.
     pub currency: String,
-    /// Why, for whoever reads the provider's books.
+    /// Why, for whoever reads the provider's books; at most 200 characters.
     pub reason: String,
-    /// Which attempt it is, as of a [`Charge`].
-    pub attempt: u32,
+    /// Unique to the refund and the attempt, as of a [`Charge`].
+    pub idempotency_key: String,
 }
 
 /// What a confirmed charge came to.
@@ -67,13 +72,11 @@ impl std::fmt::Debug for Deposit {
     }
 }
 
-/// What the provider knows of an order.
+/// What the provider knows of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRecord {
-    /// Our name of the order.
-    pub order_reference: String,
-    /// The provider's key of the payment.
-    pub payment_key: String,
+    /// Which payment.
+    pub payment: PaymentName,
     /// Where it stands.
     pub state: PaymentState,
     /// What was or is to be charged, in minor units.
@@ -117,10 +120,8 @@ pub struct CancelRecord {
 pub struct Transaction {
     /// The provider's key of it: where the next page starts.
     pub transaction_key: String,
-    /// Our name of the order.
-    pub order_reference: String,
-    /// The provider's key of the payment.
-    pub payment_key: String,
+    /// Which payment.
+    pub payment: PaymentName,
     /// To us or back.
     pub direction: Direction,
     /// How much, never negative, in minor units.
@@ -160,12 +161,30 @@ pub enum GatewayError {
     Unknown {
         /// What is known.
         why: String,
-        /// Whether the provider answered this attempt, so that only another would be looked at afresh.
+        /// Whether the provider answered, so that it would only repeat itself to the same key.
         is_answered: bool,
     },
     /// The provider does not know us: until somebody sets that right, nothing can be said of any payment.
     #[error("the provider does not accept our key: {0}")]
     Misconfigured(String),
+}
+
+impl PaymentRecord {
+    /// Whether it is about this charge: the same payment, amount and currency.
+    ///
+    /// # Errors
+    /// What differs, as an unknown outcome; it is told to the operator as well, since no retry mends it.
+    pub fn check(&self, charge: &Charge) -> Result<(), GatewayError> {
+        let is_same = self.payment == charge.payment
+            && self.amount_minor == charge.amount_minor
+            && self.currency == charge.currency;
+        if is_same {
+            return Ok(());
+        }
+        metrics::counter!("earlybird_payments_mismatched_total").increment(1);
+        tracing::error!(?charge, record = ?self, "the provider has another payment than the one that was asked for");
+        Err(GatewayError::indefinite("the provider answered about another payment, amount or currency"))
+    }
 }
 
 impl GatewayError {
@@ -185,8 +204,10 @@ impl GatewayError {
 pub trait PaymentGateway: Send + Sync + 'static {
     /// Captures the money, or has the buyer given an account to pay into.
     async fn confirm(&self, charge: &Charge) -> Result<Confirmation, GatewayError>;
-    /// Asks what became of an order; none when the provider never heard of it.
-    async fn find(&self, order_reference: &str) -> Result<Option<PaymentRecord>, GatewayError>;
+    /// Asks what became of a payment; none when the provider never heard of it.
+    async fn find(&self, payment: &PaymentName) -> Result<Option<PaymentRecord>, GatewayError>;
+    /// Asks for the latest payment of an order; none when there is none.
+    async fn find_latest(&self, order_reference: &str) -> Result<Option<PaymentRecord>, GatewayError>;
     /// Gives money back.
     async fn cancel(&self, cancellation: &Cancellation) -> Result<(), GatewayError>;
     /// Up to `limit` movements of money in the window, oldest first, those behind the one with the key `after`.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::gateway::{
-    Cancellation, Charge, Confirmation, GatewayError, PaymentGateway, PaymentRecord, PaymentState,
-    Transaction, Window,
+    Cancellation, Charge, Confirmation, GatewayError, PaymentGateway, PaymentName, PaymentRecord,
+    PaymentState, Transaction, Window,
 };
 
 /// Records kept; the oldest is forgotten first.
@@ -25,8 +25,8 @@ pub struct InProcessGateway {
 
 #[derive(Debug, Default)]
 struct Records {
-    by_order: HashMap<String, PaymentRecord>,
-    oldest_first: VecDeque<String>,
+    by_payment: HashMap<PaymentName, PaymentRecord>,
+    oldest_first: VecDeque<PaymentName>,
 }
 
 impl InProcessGateway {
@@ -39,25 +39,24 @@ impl InProcessGateway {
     /// Records the outcome unless there is one already. Returns the one that counts, and whether it is new.
     fn record(&self, charge: &Charge, outcome: PaymentState) -> (PaymentState, bool) {
         let mut records = self.records.lock();
-        if let Some(known) = records.by_order.get(&charge.order_reference) {
+        if let Some(known) = records.by_payment.get(&charge.payment) {
             return (known.state.clone(), false);
         }
         if records.oldest_first.len() == RECORDS_MAX
             && let Some(oldest) = records.oldest_first.pop_front()
         {
-            records.by_order.remove(&oldest);
+            records.by_payment.remove(&oldest);
         }
-        records.oldest_first.push_back(charge.order_reference.clone());
+        records.oldest_first.push_back(charge.payment.clone());
         let record = PaymentRecord {
-            order_reference: charge.order_reference.clone(),
-            payment_key: charge.payment_key.clone(),
+            payment: charge.payment.clone(),
             state: outcome.clone(),
             amount_minor: charge.amount_minor,
             balance_minor: charge.amount_minor,
             currency: charge.currency.clone(),
             cancels: Vec::new(),
         };
-        records.by_order.insert(charge.order_reference.clone(), record);
+        records.by_payment.insert(charge.payment.clone(), record);
         (outcome, true)
     }
 }
@@ -66,13 +65,13 @@ impl InProcessGateway {
 impl PaymentGateway for InProcessGateway {
     async fn confirm(&self, charge: &Charge) -> Result<Confirmation, GatewayError> {
         tokio::time::sleep(self.latency).await;
-        let outcome = if charge.payment_key.starts_with("decline-") {
+        let outcome = if charge.payment.payment_key.starts_with("decline-") {
             PaymentState::Dead("REJECT_CARD_PAYMENT".to_owned())
         } else {
             PaymentState::Captured
         };
         let (outcome, is_new) = self.record(charge, outcome);
-        if is_new && charge.payment_key.starts_with("unknown-") {
+        if is_new && charge.payment.payment_key.starts_with("unknown-") {
             return Err(GatewayError::silence("the answer was lost"));
         }
         match outcome {
@@ -81,9 +80,13 @@ impl PaymentGateway for InProcessGateway {
         }
     }
 
-    async fn find(&self, order_reference: &str) -> Result<Option<PaymentRecord>, GatewayError> {
+    async fn find(&self, payment: &PaymentName) -> Result<Option<PaymentRecord>, GatewayError> {
         tokio::time::sleep(self.latency).await;
-        Ok(self.records.lock().by_order.get(order_reference).cloned())
+        Ok(self.records.lock().by_payment.get(payment).cloned())
+    }
+
+    async fn find_latest(&self, _order_reference: &str) -> Result<Option<PaymentRecord>, GatewayError> {
+        Err(GatewayError::indefinite("this provider finds payments by their keys alone"))
     }
 
     async fn cancel(&self, _cancellation: &Cancellation) -> Result<(), GatewayError> {

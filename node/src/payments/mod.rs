@@ -9,45 +9,58 @@
 //! Invariants: the provider is called only after the order is durable, and an actor never waits for it. There is one
 //! settlement of an order at a time in a node; whoever asks for another joins it.
 
+mod confirming;
 mod gateway;
 mod in_process;
+mod off;
+mod outage;
+mod outcome;
+mod provider;
+mod reference;
+mod refunding;
 mod settlement;
+mod shards;
+mod toss;
+mod under_way;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use earlybird_engine::{OrderId, RefundId};
-use earlybird_persistence::PerformanceId;
-use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 pub use gateway::{
     CancelRecord, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError, PaymentGateway,
-    PaymentRecord, PaymentState, Transaction, Window,
+    PaymentName, PaymentRecord, PaymentState, Transaction, Window,
 };
 pub use in_process::InProcessGateway;
+pub use off::OffGateway;
+pub use provider::Provider;
+pub use reference::{order_reference, order_reference_prefix};
+pub use toss::{TossError, TossGateway, TossOptions};
 
 use crate::directory::Directory;
 use crate::shard::Shard;
+use outage::Outage;
+use under_way::{Stage, Task, UnderWay};
 
 /// Bounds of the payments under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PaymentsOptions {
+    /// Who moves the money.
+    pub provider: Provider,
     /// Calls to the provider at a time; more wait.
     pub concurrency_max: usize,
     /// First pause before the provider is asked again, doubled up to 30 s.
     pub retry_after: Duration,
-    /// Answer time of the in-process provider.
-    pub in_process_latency: Duration,
 }
 
 impl Default for PaymentsOptions {
     fn default() -> Self {
         Self {
+            provider: Provider::InProcess { latency: Duration::from_millis(50) },
             concurrency_max: 1_024,
             retry_after: Duration::from_millis(200),
-            in_process_latency: Duration::from_millis(50),
         }
     }
 }
@@ -89,34 +102,13 @@ pub(crate) enum Due {
     Refund(RefundId),
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Task {
-    Payment(PerformanceId, OrderId),
-    Refund(PerformanceId, RefundId),
-}
-
-/// What is under way, each with a channel that closes at its end.
-type UnderWay = HashMap<Task, watch::Receiver<()>>;
-
-/// One settlement; when it ends, however it ends, it is under way no more.
-struct Settlement {
-    payments: Arc<Payments>,
-    task: Task,
-    _end: watch::Sender<()>,
-}
-
-impl Drop for Settlement {
-    fn drop(&mut self) {
-        self.payments.under_way.lock().remove(&self.task);
-    }
-}
-
 /// The settlements of a node.
 pub struct Payments {
     gateway: Arc<dyn PaymentGateway>,
     options: PaymentsOptions,
     permits: Semaphore,
-    under_way: Mutex<UnderWay>,
+    under_way: Arc<UnderWay>,
+    outage: Outage,
     /// The directory owns nothing of this; set once the node is wired.
     directory: OnceLock<Weak<Directory>>,
 }
@@ -129,7 +121,8 @@ impl Payments {
             gateway,
             permits: Semaphore::new(options.concurrency_max.max(1)),
             options,
-            under_way: Mutex::default(),
+            under_way: Arc::default(),
+            outage: Outage::default(),
             directory: OnceLock::new(),
         })
     }
@@ -142,17 +135,18 @@ impl Payments {
     pub async fn settle(self: &Arc<Self>, shard: &Arc<Shard>, order: OrderId) -> Settled {
         self.join(Task::Payment(shard.performance().id.clone(), order)).await;
         let Some(shard) = self.current(shard).await else { return Settled::Unknown };
-        settlement::payment_outcome(&shard, order)
+        outcome::payment_outcome(&shard, order)
     }
 
     /// Waits for a refund to be definite, and sees to it that it becomes so. Call it once the refund is durable.
     pub async fn refund(self: &Arc<Self>, shard: &Arc<Shard>, refund: RefundId) -> RefundSettled {
         self.join(Task::Refund(shard.performance().id.clone(), refund)).await;
         let Some(shard) = self.current(shard).await else { return RefundSettled::Unknown };
-        settlement::refund_outcome(&shard, refund)
+        outcome::refund_outcome(&shard, refund)
     }
 
-    /// Takes up what a shard's journal says is under way: called at every activation.
+    /// Takes up what a shard's journal says is under way: called at every activation. What an earlier run has begun may be
+    /// done at the provider, so it is asked first.
     pub(crate) fn resume(self: &Arc<Self>, shard: &Arc<Shard>) {
         let id = &shard.performance().id;
         let (orders, refunds): (Vec<_>, Vec<_>) = shard.read(|state| {
@@ -161,52 +155,57 @@ impl Payments {
             (orders, refunds)
         });
         for order in orders {
-            self.start(Task::Payment(id.clone(), order));
+            self.start(Task::Payment(id.clone(), order), true);
         }
         for refund in refunds {
-            self.start(Task::Refund(id.clone(), refund));
+            self.start(Task::Refund(id.clone(), refund), true);
         }
     }
 
     /// Brings what was begun to its end, whether or not anybody waits for it. Call it once it is durable.
     pub(crate) fn begin(self: &Arc<Self>, shard: &Shard, due: Due) {
         let id = shard.performance().id.clone();
-        self.start(match due {
+        let task = match due {
             Due::Payment(order) => Task::Payment(id, order),
             Due::Refund(refund) => Task::Refund(id, refund),
-        });
+        };
+        self.start(task, false);
     }
 
-    /// Number of settlements under way.
+    /// Number of settlements that are being worked on.
     pub fn under_way(&self) -> usize {
-        self.under_way.lock().len()
+        self.under_way.working()
     }
 
+    /// Whether payments are taken at all.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        matches!(self.options.provider, Provider::Off)
+    }
+
+    /// Waits until the task has ended, or waits for the buyer.
     async fn join(self: &Arc<Self>, task: Task) {
-        let mut end = self.start(task);
-        // The channel carries nothing: it closes when the settlement ends.
-        while end.changed().await.is_ok() {}
+        let mut stage = self.start(task, true);
+        drop(stage.wait_for(|stage| *stage == Stage::Parked).await);
     }
 
     /// Starts a settlement unless it is under way. Runs in a task of its own, so a caller that goes away ends nothing.
-    fn start(self: &Arc<Self>, task: Task) -> watch::Receiver<()> {
-        let mut under_way = self.under_way.lock();
-        if let Some(end) = under_way.get(&task) {
-            return end.clone();
+    fn start(self: &Arc<Self>, task: Task, asks_first: bool) -> watch::Receiver<Stage> {
+        let (stage, ticket) = self.under_way.enter(task);
+        if let Some(ticket) = ticket {
+            let payments = Arc::clone(self);
+            tokio::spawn(async move {
+                match ticket.task() {
+                    Task::Payment(performance, order) => {
+                        payments.run_payment(performance, *order, asks_first, &ticket).await;
+                    }
+                    Task::Refund(performance, refund) => {
+                        payments.run_refund(performance, *refund, asks_first, &ticket).await;
+                    }
+                }
+            });
         }
-        let (sender, end) = watch::channel(());
-        under_way.insert(task.clone(), end.clone());
-        drop(under_way);
-        let settlement = Settlement { payments: Arc::clone(self), task, _end: sender };
-        tokio::spawn(async move { settlement.payments.run(&settlement.task).await });
-        end
-    }
-
-    async fn run(&self, task: &Task) {
-        match task {
-            Task::Payment(performance, order) => self.run_payment(performance, *order).await,
-            Task::Refund(performance, refund) => self.run_refund(performance, *refund).await,
-        }
+        stage
     }
 
     /// The shard of a performance as it is now: the one that was asked may have been restarted meanwhile.

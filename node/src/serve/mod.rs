@@ -102,7 +102,7 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
     let store = open_with(&config.store.url, config.store.options())
         .await
         .with_context(|| format!("store.url {}", config.store.masked_url()))?;
-    let node = Node::start(config.node_options(), store).await?;
+    let node = Node::start(config.node_options()?, store).await?;
     spawn(Box::pin(Arc::clone(&readiness).watch_store(Arc::clone(&node))));
 
     let (draining, stop, ended) =

@@ -3,4 +3,5 @@
 mod chaos;
 mod edge;
 mod ingress;
+mod payments;
 mod support;

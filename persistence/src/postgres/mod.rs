@@ -13,6 +13,7 @@ mod columns;
 mod errors;
 mod lanes;
 mod open;
+mod payments;
 mod people;
 mod session;
 mod writes;

@@ -7,6 +7,7 @@ mod append;
 mod claims;
 mod errors;
 mod open;
+mod payments;
 mod people;
 mod snapshots;
 

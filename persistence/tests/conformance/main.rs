@@ -11,6 +11,7 @@ mod jobs;
 mod members;
 mod opening;
 mod orders;
+mod payments;
 mod postgres_faults;
 mod postgres_harness;
 mod postgres_locks;
@@ -121,6 +122,12 @@ conformance! {
         a_later_batch_updates_an_order,
         orders_are_listed_newest_first_in_pages,
         orders_need_an_entry_of_their_performance,
+    },
+    payments::{
+        a_webhook_is_taken_once,
+        webhooks_that_were_looked_at_are_forgotten,
+        an_account_is_found_by_its_order_and_its_reference,
+        a_payment_leads_to_its_orders,
     },
     seats::{
         a_taken_seat_is_refused_to_another_order,

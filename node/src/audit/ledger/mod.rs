@@ -13,7 +13,6 @@
 
 mod buyers;
 mod holds;
-mod money;
 mod orders;
 mod payments;
 mod refunds;

@@ -84,6 +84,7 @@ impl Session {
     fn check(&mut self, command: Option<Command>) -> Result<Wish, Problem> {
         let wish = parse(command, &mut self.fingerprinter)?;
         wish.authorise(&self.caller).map_err(|status| Problem::denied(&status))?;
+        self.ingress.admit(&wish)?;
         Ok(wish)
     }
 

@@ -50,6 +50,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// `PAYMENTS_OFF`.
+    pub(crate) fn payments_off() -> Self {
+        Self::new(Reason::PaymentsOff, "this node has no payment provider: payments.gateway is off")
+    }
+}
+
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Self {
         match unavailable {

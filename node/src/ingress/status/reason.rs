@@ -103,6 +103,8 @@ reasons! {
     NotOwner = "NOT_OWNER", Unavailable;
     /// The payment provider has not told the outcome of a payment yet.
     PaymentUnknown = "PAYMENT_UNKNOWN", Unavailable;
+    /// The node has no payment provider.
+    PaymentsOff = "PAYMENTS_OFF", Unavailable;
     /// What is stored cannot be what was written.
     StoreCorrupt = "STORE_CORRUPT", DataLoss;
     /// A fault of the server.

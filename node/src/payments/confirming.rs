@@ -1,0 +1,190 @@
+//! From a charge to the provider's definite word on it.
+//!
+//! ```text
+//!  ┌─► confirm ──captured, declined, an account to pay into──► word
+//!  │      │ unknown
+//!  │      ▼
+//!  │   ask ──captured, dead, cancelled, an account to pay into──► word
+//!  │      │ never heard of, still open, no answer
+//!  └──────┴ pause: a webhook ends it, or time, twice as long each time
+//! ```
+
+use std::time::Duration;
+
+use earlybird_engine::OrderId;
+use tokio::time::Instant;
+
+use super::reference::confirm_key;
+use super::under_way::Ticket;
+use super::{Charge, Confirmation, Deposit, GatewayError, PaymentRecord, PaymentState, Payments};
+
+/// Longest pause between two questions to the provider.
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// A payment that the provider answers about, and has never heard of for so long, is none: the buyer brought a key that does
+/// not exist. Longer than any call takes, so that none of ours is still on its way to the provider.
+const UNHEARD_OF_MAX: Duration = Duration::from_secs(60);
+
+/// A definite word on a charge.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The money is ours.
+    Captured,
+    /// No money has moved, with the provider's reason.
+    Declined(String),
+    /// The buyer is to pay into an account.
+    AwaitingDeposit(Deposit),
+}
+
+/// A charge, without the key of the attempt.
+pub(super) struct Bill {
+    pub(super) order: OrderId,
+    pub(super) charge: Charge,
+}
+
+impl Payments {
+    /// Confirms and asks until the word is definite. `asks_first`: the charge may have been made by an earlier run.
+    pub(super) async fn word_on(&self, bill: &mut Bill, asks_first: bool, ticket: &Ticket) -> Word {
+        if bill.charge.amount_minor == 0 {
+            // Nothing to capture, and no provider takes a charge of nothing.
+            return Word::Captured;
+        }
+        let mut pause = self.options.retry_after;
+        let mut attempt = 1;
+        let mut silent_until = Instant::now();
+        if asks_first && let Ok(Heard::Word(word)) = self.ask(&bill.charge).await {
+            return word;
+        }
+        loop {
+            bill.charge.idempotency_key =
+                confirm_key(&bill.charge.payment.order_reference, bill.order, attempt);
+            let is_answered = match self.permitted(self.gateway.confirm(&bill.charge)).await {
+                Ok(Confirmation::Captured) => return Word::Captured,
+                Ok(Confirmation::AwaitingDeposit(deposit)) => return Word::AwaitingDeposit(deposit),
+                Err(GatewayError::Declined(reason)) => return Word::Declined(reason),
+                Err(GatewayError::Unknown { is_answered, .. }) => is_answered,
+                Err(GatewayError::Misconfigured(_)) => false,
+            };
+            metrics::counter!("earlybird_payments_unknown_total").increment(1);
+            attempt += u32::from(is_answered);
+            match self.ask(&bill.charge).await {
+                Ok(Heard::Word(word)) => return word,
+                Ok(Heard::Nothing) if is_answered && silent_until.elapsed() >= UNHEARD_OF_MAX => {
+                    return Word::Declined("NOT_FOUND_PAYMENT".to_owned());
+                }
+                Ok(Heard::Nothing) if is_answered => {}
+                Ok(Heard::Nothing | Heard::Open) | Err(_) => silent_until = Instant::now(),
+            }
+            ticket.pause(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    /// Asks what became of a charge.
+    pub(super) async fn ask(&self, charge: &Charge) -> Result<Heard, GatewayError> {
+        let record = self.permitted(self.gateway.find(&charge.payment)).await?;
+        record.map_or(Ok(Heard::Nothing), |record| heard(charge, record))
+    }
+
+    /// Runs a call to the provider when there is room for one more.
+    pub(super) async fn permitted<T>(
+        &self,
+        call: impl Future<Output = Result<T, GatewayError>>,
+    ) -> Result<T, GatewayError> {
+        // The semaphore is never closed; without a permit the call is merely not counted.
+        let _permit = self.permits.acquire().await.ok();
+        let started = Instant::now();
+        let outcome = call.await;
+        metrics::histogram!("earlybird_provider_seconds").record(started.elapsed());
+        self.outage.note(&outcome);
+        outcome
+    }
+}
+
+/// What the provider's record says of a charge.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Something definite.
+    Word(Word),
+    /// It may still be confirmed.
+    Open,
+    /// The provider never heard of it.
+    Nothing,
+}
+
+fn heard(charge: &Charge, record: PaymentRecord) -> Result<Heard, GatewayError> {
+    // The provider confirms a payment for the order and the amount that its window was opened with, and for no other: this
+    // charge can never be made.
+    if record.payment.order_reference != charge.payment.order_reference {
+        return Ok(declined("PAYMENT_OF_ANOTHER_ORDER"));
+    }
+    let is_same_amount = record.amount_minor == charge.amount_minor && record.currency == charge.currency;
+    if record.state == PaymentState::Open && !is_same_amount {
+        return Ok(declined("PAYMENT_OF_ANOTHER_AMOUNT"));
+    }
+    record.check(charge)?;
+    Ok(match record.state {
+        PaymentState::Open => Heard::Open,
+        PaymentState::AwaitingDeposit(deposit) => Heard::Word(Word::AwaitingDeposit(deposit)),
+        PaymentState::Captured => Heard::Word(Word::Captured),
+        PaymentState::Cancelled => declined("CANCELED"),
+        PaymentState::Dead(reason) => declined(&reason),
+    })
+}
+
+fn declined(reason: &str) -> Heard {
+    Heard::Word(Word::Declined(reason.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payments::PaymentName;
+
+    fn charge() -> Charge {
+        Charge {
+            payment: PaymentName { order_reference: "order-1".into(), payment_key: "key".into() },
+            amount_minor: 1_000,
+            currency: "KRW".into(),
+            idempotency_key: String::new(),
+        }
+    }
+
+    fn record(state: PaymentState) -> PaymentRecord {
+        PaymentRecord {
+            payment: charge().payment,
+            state,
+            amount_minor: 1_000,
+            balance_minor: 1_000,
+            currency: "KRW".into(),
+            cancels: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(record: PaymentRecord, expected: Option<&Heard>) {
+        assert_eq!(heard(&charge(), record).ok().as_ref(), expected);
+    }
+
+    #[test]
+    fn a_record_of_the_charge_decides() {
+        check(record(PaymentState::Captured), Some(&Heard::Word(Word::Captured)));
+        check(record(PaymentState::Open), Some(&Heard::Open));
+        check(record(PaymentState::Cancelled), Some(&declined("CANCELED")));
+        check(record(PaymentState::Dead("EXPIRED".into())), Some(&declined("EXPIRED")));
+    }
+
+    #[test]
+    fn a_record_of_something_else_never_captures() {
+        let captured = || record(PaymentState::Captured);
+        check(PaymentRecord { amount_minor: 10, ..captured() }, None);
+        check(PaymentRecord { currency: "USD".into(), ..captured() }, None);
+        let mut other_key = captured();
+        other_key.payment.payment_key = "another".into();
+        check(other_key, None);
+        let mut other_order = captured();
+        other_order.payment.order_reference = "order-2".into();
+        check(other_order, Some(&declined("PAYMENT_OF_ANOTHER_ORDER")));
+        let cheap = PaymentRecord { amount_minor: 10, ..record(PaymentState::Open) };
+        check(cheap, Some(&declined("PAYMENT_OF_ANOTHER_AMOUNT")));
+    }
+}

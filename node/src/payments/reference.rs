@@ -1,0 +1,68 @@
+//! Our names of things at the provider.
+
+use earlybird_engine::{HoldId, OrderId, RefundId};
+use earlybird_persistence::PerformanceId;
+
+/// Characters of the performance's id in a reference.
+const ID_CHARS: usize = 20;
+
+/// How every order reference of a performance begins; the number of the hold follows. The start of the performance's id,
+/// for people, and a hash of all of it: together with a hold's number at most 58 of the 64 characters that a provider takes.
+#[must_use]
+pub fn order_reference_prefix(performance: &PerformanceId) -> String {
+    let name = performance.as_str();
+    let hash = xxhash_rust::xxh3::xxh3_64(name.as_bytes());
+    let start: String = name.chars().take(ID_CHARS).collect();
+    format!("{start}-{hash:016x}-")
+}
+
+/// The provider's `orderId` of whatever pays a hold: what a frontend opens the provider's window with, before there is an
+/// order.
+#[must_use]
+pub fn order_reference(performance: &PerformanceId, hold: HoldId) -> String {
+    format!("{}{hold}", order_reference_prefix(performance))
+}
+
+/// Key of an attempt at an order's charge. With the order in it, since a hold whose payment was declined is paid again under
+/// the same reference, and the provider repeats its answer to the same key whatever the body.
+pub(super) fn confirm_key(order_reference: &str, order: OrderId, attempt: u32) -> String {
+    format!("confirm:{order_reference}:{order}.{attempt}")
+}
+
+/// Key of an attempt at a refund.
+pub(super) fn cancel_key(order_reference: &str, refund: RefundId, attempt: u32) -> String {
+    format!("cancel:{order_reference}:{refund}.{attempt}")
+}
+
+/// What marks a refund in the provider's books as ours, and as this one.
+pub(super) fn refund_mark(refund: RefundId) -> String {
+    format!("refund {refund}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_what_the_provider_takes() {
+        for name in ["a", "swan-lake", &"x".repeat(63)] {
+            let reference = order_reference(&PerformanceId::from(name), HoldId(u64::MAX));
+            let is_fit = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+            assert!((6..=64).contains(&reference.len()) && reference.chars().all(is_fit), "{reference}");
+        }
+    }
+
+    #[test]
+    fn performances_that_begin_alike_have_references_of_their_own() {
+        let reference = |name: &str| {
+            order_reference(&PerformanceId::from(format!("{}{name}", "x".repeat(20)).as_str()), HoldId(1))
+        };
+        assert_ne!(reference("a"), reference("b"));
+    }
+
+    #[test]
+    fn two_orders_of_a_hold_have_keys_of_their_own() {
+        assert_ne!(confirm_key("r-1", OrderId(1), 1), confirm_key("r-1", OrderId(2), 1));
+        assert_ne!(confirm_key("r-1", OrderId(1), 1), confirm_key("r-1", OrderId(1), 2));
+    }
+}

@@ -1,0 +1,121 @@
+//! What is being settled now: at most once each in a node, and whoever asks for it again joins.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use earlybird_engine::{OrderId, RefundId};
+use earlybird_persistence::PerformanceId;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+/// Something to bring to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Task {
+    /// The payment of an order.
+    Payment(PerformanceId, OrderId),
+    /// A refund.
+    Refund(PerformanceId, RefundId),
+}
+
+/// How far a settlement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The provider is being asked.
+    Working,
+    /// It is the buyer's turn, for hours or days: nobody waits for that.
+    Parked,
+}
+
+struct Running {
+    stage: watch::Receiver<Stage>,
+    nudge: Arc<Notify>,
+}
+
+/// The settlements under way.
+#[derive(Default)]
+pub(super) struct UnderWay {
+    running: Mutex<HashMap<Task, Running>>,
+}
+
+/// The right to work on a task. When it is dropped, however that comes, the task is under way no more.
+pub(super) struct Ticket {
+    under_way: Arc<UnderWay>,
+    task: Task,
+    stage: watch::Sender<Stage>,
+    nudge: Arc<Notify>,
+}
+
+impl UnderWay {
+    /// Joins the task if it is under way; else the one who asks gets the ticket to work on it.
+    pub(super) fn enter(self: &Arc<Self>, task: Task) -> (watch::Receiver<Stage>, Option<Ticket>) {
+        let mut running = self.running.lock();
+        if let Some(running) = running.get(&task) {
+            return (running.stage.clone(), None);
+        }
+        let (sender, stage) = watch::channel(Stage::Working);
+        let nudge = Arc::new(Notify::new());
+        running.insert(task.clone(), Running { stage: stage.clone(), nudge: Arc::clone(&nudge) });
+        (stage, Some(Ticket { under_way: Arc::clone(self), task, stage: sender, nudge }))
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "for those who hear of a payment otherwise"))]
+    /// Lets a task that waits look again now. Returns whether it is under way.
+    pub(super) fn nudge(&self, task: &Task) -> bool {
+        let running = self.running.lock();
+        let found = running.get(task);
+        if let Some(running) = found {
+            running.nudge.notify_one();
+        }
+        found.is_some()
+    }
+
+    /// How many are being worked on; those that wait for a buyer do not count.
+    pub(super) fn working(&self) -> usize {
+        let running = self.running.lock();
+        running.values().filter(|running| *running.stage.borrow() == Stage::Working).count()
+    }
+}
+
+impl Ticket {
+    pub(super) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "for payments that wait for a deposit"))]
+    /// From here on it is the buyer's turn, or ours again.
+    pub(super) fn set_stage(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+    }
+
+    /// Waits for so long, or until somebody has news.
+    pub(super) async fn pause(&self, span: std::time::Duration) {
+        drop(tokio::time::timeout(span, self.nudge.notified()).await);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.under_way.running.lock().remove(&self.task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_worked_on_once_and_ends_with_its_ticket() {
+        let under_way = Arc::new(UnderWay::default());
+        let task = Task::Payment(PerformanceId::from("carmen"), OrderId(1));
+        let (_, ticket) = under_way.enter(task.clone());
+        let ticket = ticket.expect("the first works on it");
+        let (stage, second) = under_way.enter(task.clone());
+        assert!(second.is_none() && under_way.working() == 1);
+        ticket.set_stage(Stage::Parked);
+        assert!(under_way.nudge(&task) && under_way.working() == 0);
+        assert_eq!(*stage.borrow(), Stage::Parked);
+        drop(ticket);
+        assert!(stage.has_changed().is_err() && !under_way.nudge(&task));
+        assert!(under_way.enter(task).1.is_some());
+    }
+}

@@ -1,0 +1,3 @@
+//! Payments over real HTTP against the provider's simulator.
+
+mod gateway;

@@ -1,0 +1,1 @@
+DELETE FROM webhook WHERE handled = 1 AND received_at_ms < $1

@@ -1,0 +1,5 @@
+SELECT performance_id, order_id
+FROM orders
+WHERE payment_key = $1
+ORDER BY created_at_ms DESC, order_id DESC
+LIMIT $2

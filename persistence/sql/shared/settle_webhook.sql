@@ -1,0 +1,1 @@
+UPDATE webhook SET handled = 1 WHERE transmission_id = $1

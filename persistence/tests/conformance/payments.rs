@@ -1,0 +1,81 @@
+//! Webhooks are taken once, accounts are found, and payments lead to their orders.
+
+use earlybird_persistence::{AppendBatch, DepositAccountRow, OrderId, UnixMillis, WebhookRow};
+
+use crate::support::{Fixture, order};
+
+fn webhook(transmission_id: &str, at: u64) -> WebhookRow {
+    WebhookRow {
+        transmission_id: transmission_id.into(),
+        performance: "carmen".into(),
+        order: OrderId(7),
+        received_at: UnixMillis(at),
+    }
+}
+
+fn account(order: u64, number: &str) -> DepositAccountRow {
+    DepositAccountRow {
+        performance: "carmen".into(),
+        order: OrderId(order),
+        order_reference: "carmen-1-3".into(),
+        bank_code: "11".into(),
+        account_number: number.into(),
+        secret: "ps_1".into(),
+        deadline: UnixMillis(1_700_000_000_000),
+    }
+}
+
+pub(crate) async fn a_webhook_is_taken_once(fixture: &Fixture) {
+    let store = &fixture.store;
+    assert!(store.take_webhook(&webhook("t-2", 20)).await.unwrap());
+    assert!(store.take_webhook(&webhook("t-1", 10)).await.unwrap());
+    assert!(!store.take_webhook(&webhook("t-2", 30)).await.unwrap(), "a repeat");
+    assert_eq!(store.open_webhooks(10).await.unwrap(), [webhook("t-1", 10), webhook("t-2", 20)]);
+    assert_eq!(store.open_webhooks(1).await.unwrap(), [webhook("t-1", 10)]);
+    store.settle_webhook("t-1").await.unwrap();
+    store.settle_webhook("never-came").await.unwrap();
+    assert_eq!(store.open_webhooks(10).await.unwrap(), [webhook("t-2", 20)]);
+    assert!(!store.take_webhook(&webhook("t-1", 40)).await.unwrap(), "it was looked at");
+}
+
+pub(crate) async fn webhooks_that_were_looked_at_are_forgotten(fixture: &Fixture) {
+    let store = &fixture.store;
+    for (name, at) in [("old", 10), ("open", 10), ("new", 20)] {
+        store.take_webhook(&webhook(name, at)).await.unwrap();
+    }
+    for name in ["old", "new"] {
+        store.settle_webhook(name).await.unwrap();
+    }
+    assert_eq!(store.forget_webhooks(UnixMillis(20)).await.unwrap(), 1);
+    assert!(store.take_webhook(&webhook("old", 30)).await.unwrap(), "forgotten");
+    assert!(!store.take_webhook(&webhook("new", 30)).await.unwrap());
+    assert!(!store.take_webhook(&webhook("open", 30)).await.unwrap());
+}
+
+pub(crate) async fn an_account_is_found_by_its_order_and_its_reference(fixture: &Fixture) {
+    let store = &fixture.store;
+    assert_eq!(store.deposit_account(&"carmen".into(), OrderId(1)).await.unwrap(), None);
+    store.put_deposit_account(&account(1, "790")).await.unwrap();
+    store.put_deposit_account(&account(1, "791")).await.unwrap();
+    store.put_deposit_account(&account(2, "792")).await.unwrap();
+    let first = store.deposit_account(&"carmen".into(), OrderId(1)).await.unwrap();
+    assert_eq!(first, Some(account(1, "791")));
+    let latest = store.latest_deposit_account("carmen-1-3").await.unwrap();
+    assert_eq!(latest, Some(account(2, "792")));
+    assert_eq!(store.latest_deposit_account("carmen-1-4").await.unwrap(), None);
+}
+
+pub(crate) async fn a_payment_leads_to_its_orders(fixture: &Fixture) {
+    let writer = fixture.writer(3).await;
+    let mut batch: AppendBatch = writer.batch("carmen", 1, 1);
+    for (number, key) in [(1, Some("a")), (2, Some("b")), (3, Some("a")), (4, None)] {
+        let mut row = order("carmen", number, 1_000 + number);
+        row.payment_key = key.map(Into::into);
+        batch.orders.push(row);
+    }
+    fixture.store.append(&batch).await.unwrap();
+    let of = async |key: &str, limit| fixture.store.orders_of_payment(key, limit).await.unwrap();
+    assert_eq!(of("a", 10).await, [("carmen".into(), OrderId(3)), ("carmen".into(), OrderId(1))]);
+    assert_eq!(of("a", 1).await, [("carmen".into(), OrderId(3))]);
+    assert_eq!(of("c", 10).await, []);
+}
