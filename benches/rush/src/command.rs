@@ -177,6 +177,17 @@ impl Names {
         uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
     }
 
+    /// The provider's key of a payment. `decline`: one that the provider's simulator declines.
+    pub fn payment_key(&self, serial: Serial, decline: bool) -> String {
+        let start = if decline { "sim.REJECT_CARD_PAYMENT." } else { "" };
+        format!("{start}rush-{:016x}-{}", self.run, serial.0)
+    }
+
+    /// Whether a payment of this key is of this run.
+    pub fn is_payment_of_run(&self, key: &str) -> bool {
+        key.contains(&format!("rush-{:016x}-", self.run))
+    }
+
     /// The request for the wire, tagged, and given `timeout_ms` at the server.
     pub fn session_request(&self, tag: u64, timeout_ms: u32, command: &Command) -> SessionRequest {
         SessionRequest { tag, timeout_ms, command: Some(self.wire(command)) }
@@ -227,7 +238,7 @@ impl Names {
                 hold: self.hold(hold),
                 buyer_id,
                 amount_minor,
-                payment_key: format!("{}{request_id}", if decline { "decline-" } else { "rush-" }),
+                payment_key: self.payment_key(command.serial, decline),
                 request_id,
             }),
             Action::Refund(order) => Wire::RefundOrder(RefundOrderRequest {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use earlybird_proto::v1::admin_client::AdminClient;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::orders_client::OrdersClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
@@ -86,6 +87,11 @@ fn endpoint(uri: &str) -> anyhow::Result<Endpoint> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(Duration::from_secs(5))
         .keep_alive_timeout(Duration::from_secs(10)))
+}
+
+/// A client of `Admin`.
+pub fn admin(wire: &Wire) -> AdminClient<Wire> {
+    AdminClient::new(wire.clone())
 }
 
 /// A client of `Catalog`.

@@ -13,7 +13,7 @@ pub struct Buyer(pub u32);
 pub struct Seat(pub u32);
 
 /// The number that the server gave to a hold or an offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct HoldId(pub u64);
 
 /// The number that the server gave to an order.

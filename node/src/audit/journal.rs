@@ -150,6 +150,7 @@ fn report(info: &PerformanceInfo, audited_at_ms: u64, replay: Replay) -> AuditRe
         clean: checks.iter().all(|check| check.violations == 0),
         checks,
         events: events.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect(),
+        money: ledger.money(),
         expiries: ledger.into_lateness(),
     }
 }

@@ -22,8 +22,23 @@ pub struct AuditReport {
     pub events: BTreeMap<String, u64>,
     /// How late holds expired.
     pub expiries: Lateness,
+    /// The money that moved.
+    pub money: MoneySum,
     /// Whether all checks hold.
     pub clean: bool,
+}
+
+/// What the orders and refunds of a journal add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoneySum {
+    /// ISO 4217 code.
+    pub currency_code: String,
+    /// Payments that were captured.
+    pub payments: u64,
+    /// What was captured, in minor units.
+    pub captured_minor: i64,
+    /// What of it was given back, in minor units.
+    pub refunded_minor: i64,
 }
 
 /// One check.
@@ -71,8 +86,16 @@ impl From<AuditReport> for v1::AuditReport {
             checks: report.checks.into_iter().map(Into::into).collect(),
             events: report.events.into_iter().collect(),
             audit_time: Some(prost_types::Timestamp { seconds, nanos }),
+            money: Some(report.money.into()),
             clean: report.clean,
         }
+    }
+}
+
+impl From<MoneySum> for v1::AuditMoney {
+    fn from(money: MoneySum) -> Self {
+        let MoneySum { currency_code, payments, captured_minor, refunded_minor } = money;
+        Self { currency_code, payments, captured_minor, refunded_minor }
     }
 }
 
@@ -104,12 +127,14 @@ mod tests {
             checks: vec![check],
             events: BTreeMap::from([("held".to_owned(), 2)]),
             expiries: Lateness::default(),
+            money: MoneySum { payments: 2, ..MoneySum::default() },
             clean: false,
         };
         let message = v1::AuditReport::from(report);
         assert_eq!(message.audit_time, Some(prost_types::Timestamp { seconds: 1_234, nanos: 567_000_000 }));
         assert_eq!((message.entries, message.last_sequence, message.clean), (3, 3, false));
         assert_eq!((message.checks[0].checked, message.checks[0].violations), (7, 1));
+        assert_eq!(message.money.map(|money| money.payments), Some(2));
         assert_eq!(
             (&*message.checks[0].examples, message.events["held"]),
             (&["entry 3: two".to_owned()][..], 2)

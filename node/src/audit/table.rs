@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 
-use super::report::{AuditReport, Check};
+use super::report::{AuditReport, Check, MoneySum};
 
 impl AuditReport {
     /// Tables of what was checked and what was found, for a terminal.
@@ -15,6 +15,7 @@ impl AuditReport {
         if self.expiries.expired + self.expiries.excused > 0 {
             text.push_str(&format!("\n{}\n", self.expiries_text()));
         }
+        text.push_str(&format!("\n{}\n", self.money_text()));
         for check in self.checks.iter().filter(|check| check.violations > 0) {
             text.push_str(&format!(
                 "\n{} {}: {} violations\n",
@@ -36,6 +37,14 @@ impl AuditReport {
         table
             .add_rows(self.events.iter().map(|(kind, count)| [kind.clone(), HumanCount(*count).to_string()]));
         table
+    }
+
+    fn money_text(&self) -> String {
+        let MoneySum { currency_code, payments, captured_minor, refunded_minor } = &self.money;
+        format!(
+            "{} payments: {currency_code} {captured_minor} captured, {refunded_minor} given back (minor units)",
+            HumanCount(*payments)
+        )
     }
 
     fn expiries_text(&self) -> String {

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::stream;
 use tonic::Code;
 
-use super::{FinalState, HoldView, OrderState, OrderView, PlacesView, holds};
+use super::{FinalState, HoldView, OrderState, OrderView, OtherLedgers, PlacesView, holds, others};
 use crate::clock::Clock;
 use crate::command::{Names, trailing_number};
 use crate::connect::{Wire, orders, seating, waitlist};
@@ -32,6 +32,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) clock: Clock,
     /// How long the server may be away.
     pub(crate) patience: Duration,
+    /// Where the provider's simulator is, if its books are to be compared.
+    pub(crate) toss_sim: Option<&'a str>,
     /// Orders that were there before the run.
     pub(crate) before: &'a HashSet<OrderId>,
 }
@@ -68,7 +70,16 @@ impl Reader<'_> {
             orders,
             holds,
             places,
+            others: self.others().await?,
         })
+    }
+
+    /// Last: no order is under way any more.
+    async fn others(&self) -> anyhow::Result<Option<OtherLedgers>> {
+        match self.toss_sim {
+            Some(url) => others::read(self.wire, self.names, self.patience, url).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn holds(&self, ledger: &Ledger) -> Result<Vec<HoldView>, tonic::Status> {

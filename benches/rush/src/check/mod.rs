@@ -6,7 +6,9 @@ mod claims;
 mod counts;
 mod fetch;
 mod holds;
+pub mod ledgers;
 mod orders;
+mod others;
 #[cfg(test)]
 mod tests;
 mod waitlist;
@@ -20,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::onsale::view::Counts;
 
 pub(crate) use fetch::{Reader, orders_now};
+pub use ledgers::{LedgerSum, Ledgers, OtherLedgers};
 pub(crate) use waitlist::OVERTAKES;
 
 /// Something that must hold and does not.
@@ -113,6 +116,8 @@ pub struct FinalState {
     pub holds: Vec<HoldView>,
     /// The waiters that were asked for.
     pub places: Vec<PlacesView>,
+    /// What the orders are held against, if that was asked for.
+    pub others: Option<OtherLedgers>,
 }
 
 /// What the check must know of the performance.
@@ -164,6 +169,7 @@ pub fn check(evidence: &Evidence<'_>) -> Findings {
     orders::check(evidence, &mut findings);
     waitlist::check(evidence, &mut findings);
     counts::check(evidence, &mut findings);
+    ledgers::check(evidence, &mut findings);
     findings
 }
 

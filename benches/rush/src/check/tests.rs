@@ -76,6 +76,7 @@ impl History {
                 PlacesView { buyer: Buyer(3), places: vec![(Seat(0), 1)] },
                 PlacesView { buyer: Buyer(4), places: vec![(Seat(0), 2)] },
             ],
+            others: None,
         };
         History { ledger, state, memory_ack: false }
     }

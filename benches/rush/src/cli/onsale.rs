@@ -167,6 +167,10 @@ struct Output {
     /// Write the report as a page with charts.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Where the simulator of the payment provider is, such as http://127.0.0.1:8090: its books, the orders and the journal
+    /// must agree. Needs a token of an administrator where the server wants one.
+    #[arg(long, value_name = "URL")]
+    toss_sim: Option<String>,
     /// No progress bar.
     #[arg(long, short)]
     quiet: bool,
@@ -215,6 +219,7 @@ impl Flags {
             settle: !output.no_settle,
             settle_max: output.settle,
             check: !output.no_check,
+            toss_sim: output.toss_sim.clone(),
         })
     }
 }

@@ -18,7 +18,7 @@ use super::settle::{Round, round, settle_max};
 use super::shared::{Input, News, Shared};
 use super::view::{Counts, View};
 use super::{Options, Outcome, house};
-use crate::check::{Evidence, Findings, Reader, Rules, check, orders_now};
+use crate::check::{Evidence, Findings, Ledgers, Reader, Rules, check, orders_now};
 use crate::clock::{Clock, unix_ms};
 use crate::command::Names;
 use crate::connect::{Dialer, Wire};
@@ -70,6 +70,11 @@ impl<'a> Director<'a> {
         let before = orders_now(&wire, &shared.names, shared.options.patience)
             .await
             .context("orders cannot be listed")?;
+        ensure!(
+            before.is_empty() || shared.options.toss_sim.is_none(),
+            "--toss-sim: {} has orders of before, and the journal adds up all of them",
+            shared.names.performance()
+        );
         let mut director = Director {
             series: Series::new(shared.curve.duration() + settle_max(&shared.options, &shared.facts) / 2),
             wire,
@@ -219,7 +224,7 @@ impl<'a> Director<'a> {
     ) -> anyhow::Result<Outcome> {
         let elapsed = self.elapsed();
         self.tick(Stage::Checking);
-        let (findings, seats, check_error) = self.check(ledger).await;
+        let Checked { findings, seats, ledgers, error } = self.check(ledger).await;
         let (points, point_length) = self.series.finish(elapsed, self.shared.view.counts());
         let mut stats = Stats::default();
         self.stats.iter().for_each(|lane| stats.add(&lane.lock()));
@@ -228,7 +233,8 @@ impl<'a> Director<'a> {
             ledger,
             stats: &stats,
             findings: &findings,
-            check_error,
+            check_error: error,
+            ledgers,
             seats,
             points,
             point_length,
@@ -242,16 +248,23 @@ impl<'a> Director<'a> {
         Ok(Outcome { sold_out: report.seats.sold_out, report, violations: findings.violations })
     }
 
-    async fn check(&self, ledger: &Ledger) -> (Findings, Counts, Option<String>) {
+    async fn check(&self, ledger: &Ledger) -> Checked {
         let shared = &self.shared;
+        let unchecked = |error| Checked {
+            findings: Findings::default(),
+            seats: shared.view.counts(),
+            ledgers: None,
+            error,
+        };
         if !shared.options.check {
-            return (Findings::default(), shared.view.counts(), None);
+            return unchecked(None);
         }
         let reader = Reader {
             wire: &self.wire,
             names: &shared.names,
             clock: shared.clock,
             patience: shared.options.patience,
+            toss_sim: shared.options.toss_sim.as_deref(),
             before: &self.before,
         };
         match reader.read(ledger).await {
@@ -263,9 +276,14 @@ impl<'a> Director<'a> {
                 };
                 let name_of = |buyer| shared.names.buyer(buyer);
                 let evidence = Evidence { ledger, state: &state, rules: &rules, name_of: &name_of };
-                (check(&evidence), state.counts, None)
+                Checked {
+                    findings: check(&evidence),
+                    seats: state.counts,
+                    ledgers: Ledgers::of(&state.orders, state.others.as_ref()),
+                    error: None,
+                }
             }
-            Err(error) => (Findings::default(), shared.view.counts(), Some(format!("{error:#}"))),
+            Err(error) => unchecked(Some(format!("{error:#}"))),
         }
     }
 
@@ -304,6 +322,14 @@ impl<'a> Director<'a> {
             self.series.add(elapsed, &mut interval, seats);
         }
     }
+}
+
+/// What the check from outside came to.
+struct Checked {
+    findings: Findings,
+    seats: Counts,
+    ledgers: Option<Ledgers>,
+    error: Option<String>,
 }
 
 /// What the lanes share, and the inbox of the desk.

@@ -93,6 +93,9 @@ pub struct Options {
     pub settle_max: Option<Duration>,
     /// Whether to compare with the final state.
     pub check: bool,
+    /// Where the simulator of the payment provider is, if its books are to be compared as well. Needs the role `admin`, to
+    /// have the journal added up.
+    pub toss_sim: Option<String>,
 }
 
 impl Options {
@@ -132,6 +135,7 @@ impl Options {
             settle: true,
             settle_max: None,
             check: true,
+            toss_sim: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{KindReport, LatencyReport, Money, Point, ReasonCount, Report, Requests, Seats, Waitlist};
 use crate::answer::Reason;
-use crate::check::Findings;
+use crate::check::{Findings, Ledgers};
 use crate::command::Kind;
 use crate::ids::HoldId;
 use crate::ledger::{Entry, Ledger};
@@ -21,6 +21,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) stats: &'a Stats,
     pub(crate) findings: &'a Findings,
     pub(crate) check_error: Option<String>,
+    pub(crate) ledgers: Option<Ledgers>,
     pub(crate) seats: Counts,
     pub(crate) points: Vec<Point>,
     pub(crate) point_length: Duration,
@@ -57,6 +58,7 @@ pub(crate) fn build(inputs: Inputs<'_>) -> Report {
         },
         waitlist: waitlist(ledger, findings),
         money: money(&shared.facts.performance.currency_code, ledger, stats),
+        ledgers: inputs.ledgers,
         series: inputs.points,
         point_s: inputs.point_length.as_secs_f64(),
         checks: findings.lines.clone(),

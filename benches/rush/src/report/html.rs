@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::charts::Drawing;
-use super::table::{facts, grouped, milliseconds, reasons, verdict};
+use super::table::{facts, grouped, ledger_rows, milliseconds, reasons, verdict};
 use super::{KindReport, Report, charts};
 
 const STYLE: &str = include_str!("style.css");
@@ -31,6 +31,7 @@ fn page(report: &Report) -> anyhow::Result<String> {
         ),
         figure("Seats", "By state, stacked, as the watched seat map showed them.", &charts::seats(report)?),
         kinds(&report.kinds),
+        ledgers(report),
         checks(report),
         details(report),
     ];
@@ -113,6 +114,23 @@ fn table_head(title: &str, caption: &str, names: &[&str]) -> String {
         let _ = write!(html, "<th{class}>{name}</th>");
     }
     html
+}
+
+fn ledgers(report: &Report) -> String {
+    let Some(ledgers) = &report.ledgers else { return String::new() };
+    let caption = "Kept apart from each other, in minor units; they must agree to the last one.";
+    let head = ["", "payments", "captured", "given back", "kept"];
+    let mut html = table_head("Three ledgers", caption, &head);
+    html.push_str("</tr></thead><tbody>");
+    let class = if ledgers.agree() { "good" } else { "bad" };
+    for [name, payments, captured, refunded, kept] in ledger_rows(&report.money.currency_code, ledgers) {
+        let _ = write!(
+            html,
+            "<tr><td class=\"text\">{name}</td><td>{payments}</td><td>{captured}</td><td>{refunded}</td>\
+             <td class=\"{class}\">{kept}</td></tr>"
+        );
+    }
+    html + "</tbody></table></section>"
 }
 
 fn checks(report: &Report) -> String {

@@ -12,13 +12,13 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::check::{CheckLine, Violation};
+use crate::check::{CheckLine, Ledgers, Violation};
 use crate::onsale::options::Options;
 use crate::onsale::view::Counts;
 
 pub(crate) use build::{Inputs, build, kind_reports};
 pub use html::write_html;
-pub use table::{kinds_table, print_table};
+pub use table::{kinds_table, ledgers_table, print_table};
 
 /// All that a run found out.
 #[derive(Clone, Debug, Serialize)]
@@ -53,6 +53,8 @@ pub struct Report {
     pub waitlist: Waitlist,
     /// Money.
     pub money: Money,
+    /// The three ledgers of it, if they were compared.
+    pub ledgers: Option<Ledgers>,
     /// The run over time.
     pub series: Vec<Point>,
     /// Length of a point of `series`, in seconds.

@@ -56,6 +56,7 @@ pub(super) fn report() -> Report {
         seats: Seats { capacity: 10_000, counts, sold_out: true, sold_out_s: Some(4.0) },
         waitlist: Waitlist::default(),
         money: Money::default(),
+        ledgers: None,
         series: (1..=60).map(point).collect(),
         point_s: 1.0,
         checks: vec![CheckLine { id: "I1", description: "no seat twice", checked: 10_000, violations: 0 }],

@@ -4,6 +4,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
 
 use super::{KindReport, ReasonCount, Report};
+use crate::check::Ledgers;
 
 /// Violations shown on the terminal; the report has more of them.
 const SHOWN_MAX: usize = 20;
@@ -14,6 +15,9 @@ const REASONS_MAX: usize = 4;
 pub fn print_table(report: &Report) {
     println!("{}", kinds_table(&report.kinds));
     println!("{}", facts_table(report));
+    if let Some(ledgers) = &report.ledgers {
+        println!("{}", ledgers_table(&report.money.currency_code, ledgers));
+    }
     if let Some(error) = &report.check_error {
         println!("The check could not be made: {error}");
     } else if report.checks.is_empty() {
@@ -150,6 +154,33 @@ pub(super) fn facts(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
     ]
+}
+
+/// The table of the three ledgers.
+pub fn ledgers_table(currency_code: &str, ledgers: &Ledgers) -> Table {
+    let mut table = table(&["ledger", "payments", "captured", "given back", "kept"]);
+    for row in ledger_rows(currency_code, ledgers) {
+        let [name, amounts @ ..] = row;
+        table.add_row(std::iter::once(Cell::new(name)).chain(amounts.map(right)));
+    }
+    table
+}
+
+/// A row for each ledger: its name, payments, captured, given back, kept.
+pub(super) fn ledger_rows(currency_code: &str, ledgers: &Ledgers) -> [[String; 5]; 3] {
+    let amount = |minor: i64| {
+        let sign = if minor < 0 { "-" } else { "" };
+        format!("{currency_code} {sign}{}", grouped(minor.unsigned_abs()))
+    };
+    ledgers.rows().map(|(name, sum)| {
+        [
+            name.to_owned(),
+            grouped(sum.payments),
+            amount(sum.captured_minor),
+            amount(sum.refunded_minor),
+            amount(sum.kept_minor()),
+        ]
+    })
 }
 
 fn checks_table(report: &Report) -> Table {

@@ -59,6 +59,9 @@ impl Ledger {
         lives: &Lives,
     ) -> Result<&Payment, ErrorCode> {
         let mut payment = self.confirmable(request, now, lives)?.clone();
+        // An order is paid for once: whatever else was opened for it comes to nothing.
+        let decline =
+            if self.is_paid_for(&payment) { Some(ErrorCode::ALREADY_PROCESSED_PAYMENT) } else { decline };
         if let Some(code) = decline {
             payment.status =
                 if code == ErrorCode::NOT_FOUND_PAYMENT_SESSION { Status::Expired } else { Status::Aborted };
@@ -88,14 +91,6 @@ impl Ledger {
         now: OffsetDateTime,
         lives: &Lives,
     ) -> Result<&Payment, ErrorCode> {
-        let known = self.by_order(&request.order_id, now, lives);
-        let is_taken = known.is_some_and(|known| {
-            known.payment_key != request.payment_key
-                && (known.is_captured() || known.status == Status::WaitingForDeposit)
-        });
-        if is_taken {
-            return Err(ErrorCode::ALREADY_PROCESSED_PAYMENT);
-        }
         let payment =
             self.by_key(&request.payment_key, now, lives).ok_or(ErrorCode::NOT_FOUND_PAYMENT_SESSION)?;
         match payment.status {
@@ -107,6 +102,15 @@ impl Ledger {
             return Err(ErrorCode::INVALID_REQUEST);
         }
         Ok(payment)
+    }
+
+    /// Whether another payment of its order was captured, or waits for its deposit.
+    fn is_paid_for(&self, payment: &Payment) -> bool {
+        let known = self.by_order.get(&payment.order_id).and_then(|key| self.payments.get(key));
+        known.is_some_and(|known| {
+            known.payment_key != payment.payment_key
+                && (known.is_captured() || known.status == Status::WaitingForDeposit)
+        })
     }
 }
 

@@ -37,7 +37,7 @@ use file::{Entry, LedgerFile};
 #[derive(Default)]
 pub struct Ledger {
     payments: HashMap<PaymentKey, Payment>,
-    /// The payment that an order is known by: the captured one, else the last.
+    /// The payment that an order is known by: the one that was captured or waits for its deposit, else the last.
     by_order: HashMap<OrderId, PaymentKey>,
     /// In the order in which they happened.
     transactions: Vec<Transaction>,
@@ -107,7 +107,8 @@ impl Ledger {
             self.transactions.push(transaction);
         }
         let known = self.by_order.get(&payment.order_id).and_then(|key| self.payments.get(key));
-        if !known.is_some_and(|known| known.is_captured() && known.payment_key != payment.payment_key) {
+        let is_settled = |known: &Payment| known.is_captured() || known.status == Status::WaitingForDeposit;
+        if !known.is_some_and(|known| is_settled(known) && known.payment_key != payment.payment_key) {
             self.by_order.insert(payment.order_id.clone(), payment.payment_key.clone());
         }
         self.payments.insert(payment.payment_key.clone(), payment);

@@ -13,6 +13,7 @@
 
 mod buyers;
 mod holds;
+mod money;
 mod orders;
 mod payments;
 mod refunds;
