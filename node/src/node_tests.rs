@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use earlybird_engine::{
-    Action, Answer, Audience, BuyerId, Command, HoldId, Limits, Millis, OrderId, RequestId, RequestStamp,
-    SalePhase, SeatIndex, SeatStatus, Settings, Timestamp,
+    Action, Answer, Audience, BuyerId, Command, HoldId, Limits, Millis, OrderId, RefundPolicy, RequestId,
+    RequestStamp, SalePhase, SeatIndex, SeatStatus, Settings, Timestamp,
 };
 use earlybird_persistence::{
     Bucket, Fingerprint, NewPerformance, NewVenue, PerformanceId, Store, UnixMillis, VenueId,
@@ -68,6 +68,8 @@ impl House {
                 limits: self.limits,
                 price_minor_by_category: vec![1_000; categories.len()],
                 currency: "KRW".into(),
+                refunds: RefundPolicy::default(),
+                deposit_ttl_ms: None,
             },
             categories,
             hold_ack_memory: self.hold_ack_memory,
@@ -138,6 +140,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         hold: id,
         amount_minor: 1_000,
         payment_key: "key".into(),
+        coupon: None,
     };
     assert_eq!(
         shard.call(command(2, payment), None).await,
@@ -165,6 +168,7 @@ async fn a_payment_under_way_is_taken_up_after_a_restart() {
         hold: id,
         amount_minor: 1_000,
         payment_key: "key".into(),
+        coupon: None,
     };
     shard.call(command(2, payment), None).await.expect("the payment begins");
     node.drain().await;

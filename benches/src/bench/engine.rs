@@ -170,6 +170,8 @@ fn state() -> State {
         limits: Limits::default(),
         price_minor_by_category: vec![99_000],
         currency: "KRW".into(),
+        refunds: RefundPolicy::default(),
+        deposit_ttl_ms: None,
     };
     State::new(Arc::new(layout), Arc::new(settings))
 }

@@ -37,7 +37,14 @@ fn state(capacity: u32) -> State {
     let phase = SalePhase { audience: Audience::General, opens_at: NOW, closes_at, waitlist_open: true };
     let limits = Limits { waiters_per_seat_max: 1_000_000, ..Limits::default() };
     let price_minor_by_category = vec![99_000];
-    let settings = Settings { phases: vec![phase], limits, price_minor_by_category, currency: "KRW".into() };
+    let settings = Settings {
+        phases: vec![phase],
+        limits,
+        price_minor_by_category,
+        currency: "KRW".into(),
+        refunds: RefundPolicy::default(),
+        deposit_ttl_ms: None,
+    };
     State::new(Arc::new(layout(capacity)), Arc::new(settings))
 }
 

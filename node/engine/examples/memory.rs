@@ -39,7 +39,14 @@ fn settings() -> Settings {
     let closes_at = Timestamp(u64::MAX);
     let phase = SalePhase { audience: Audience::General, opens_at: NOW, closes_at, waitlist_open: true };
     let (limits, price_minor_by_category) = (Limits::default(), vec![99_000]);
-    Settings { phases: vec![phase], limits, price_minor_by_category, currency: "KRW".into() }
+    Settings {
+        phases: vec![phase],
+        limits,
+        price_minor_by_category,
+        currency: "KRW".into(),
+        refunds: RefundPolicy::default(),
+        deposit_ttl_ms: None,
+    }
 }
 
 fn commit(state: &mut State, number: u64, action: Action, changed: &mut Vec<SeatIndex>) {

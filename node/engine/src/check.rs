@@ -2,6 +2,7 @@
 
 mod claims;
 mod indexes;
+mod money;
 mod waiting;
 
 use crate::State;
@@ -15,7 +16,7 @@ pub struct Violation {
     pub what: String,
 }
 
-/// Checks I1, I10 and I11, the structure that I6 and I7 rest on, and that all indexes agree. Reads the whole state.
+/// Checks I1, I3, I10 and I11, the structure that I6 and I7 rest on, and that all indexes agree. Reads the whole state.
 ///
 /// # Errors
 /// All violations that were found.
@@ -24,6 +25,7 @@ pub fn check_invariants(state: &State) -> Result<(), Vec<Violation>> {
     claims::check(state, &mut findings);
     waiting::check(state, &mut findings);
     indexes::check(state, &mut findings);
+    money::check(state, &mut findings);
     if findings.0.is_empty() { Ok(()) } else { Err(findings.0) }
 }
 

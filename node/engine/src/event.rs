@@ -5,6 +5,8 @@ use smallvec::SmallVec;
 
 use crate::{BuyerId, HoldId, OrderId, RefundId, RequestId, SeatIndex, Sequence, Timestamp};
 
+pub(crate) mod v1;
+
 /// One record of the journal: everything that one decision changed, together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -84,6 +86,8 @@ pub enum Event {
         amount_minor: i64,
         /// The provider's key for the payment.
         payment_key: Box<str>,
+        /// The coupon that pays the rest of the price, if one does.
+        coupon: Option<CouponUse>,
     },
     /// PAYING → SOLD.
     PaymentConfirmed {
@@ -105,12 +109,18 @@ pub enum Event {
         refund: RefundId,
         /// The order.
         order: OrderId,
-        /// The seats, all of them sold to the order.
+        /// The seats, all of them sold to the order; none when it was captured too late to have any.
         seats: Seats,
-        /// What goes back, in minor units.
+        /// What goes back, in minor units. Where this is 0 nobody has to be asked, and the same entry completes it.
         amount_minor: i64,
+        /// What is kept of what was paid for the seats, in minor units.
+        fee_minor: i64,
+        /// Why.
+        reason: RefundReason,
+        /// Why, in the words of whoever asked; may be empty.
+        note: Box<str>,
     },
-    /// SOLD → FREE for the seats of the refund.
+    /// SOLD → FREE for the seats of the refund, if it has any.
     Refunded {
         /// The refund.
         refund: RefundId,
@@ -150,6 +160,46 @@ pub enum Event {
         /// The seats.
         seats: Seats,
     },
+    /// The provider waits for a deposit to a virtual account. The order is PAYING on.
+    DepositAwaited {
+        /// The order.
+        order: OrderId,
+        /// By when it must be paid.
+        deadline: Timestamp,
+    },
+    /// DECLINED → PAID: the money was captured after all, and the seats were still to be had. They go from FREE, or from the
+    /// hold if that lives on, to SOLD.
+    LateSold {
+        /// The order.
+        order: OrderId,
+    },
+    /// The performance will not take place: every hold that is not being paid is released, every waitlist is emptied, and
+    /// nothing is sold from here on.
+    PerformanceCancelled,
+}
+
+/// A coupon that pays a part of an order, or all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponUse {
+    /// The coupon's id.
+    pub coupon: Box<str>,
+    /// What it takes off the price, in minor units.
+    pub discount_minor: i64,
+}
+
+/// Why money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundReason {
+    /// The buyer asked for it, within the policy of the performance.
+    Buyer,
+    /// An administrator asked for it.
+    Admin,
+    /// The performance does not take place.
+    PerformanceCancelled,
+    /// The money was captured when the seats were gone.
+    LateCapture,
+    /// The bank took the deposit back: there is nothing to pay back, and the seats are free.
+    DepositReverted,
 }
 
 impl Event {
@@ -172,6 +222,9 @@ impl Event {
             Self::WaitlistLeft { .. } => "waitlist_left",
             Self::Blocked { .. } => "blocked",
             Self::Unblocked { .. } => "unblocked",
+            Self::DepositAwaited { .. } => "deposit_awaited",
+            Self::LateSold { .. } => "late_sold",
+            Self::PerformanceCancelled => "performance_cancelled",
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Facts into state. Nothing is judged here: what was decided has happened.
 
+mod money;
+
 use smallvec::smallvec;
 
 use crate::state::buyers::BuyerSlot;
 use crate::state::holds::{Hold, HoldSlot};
-use crate::state::orders::{Order, Refund};
+use crate::state::orders::Refund;
 use crate::state::requests::Answered;
 use crate::state::seats::Claim;
-use crate::{Answer, BuyerId, Entry, Event, HoldId, OrderId, OrderStateName, RefundId, RefundState};
-use crate::{SeatIndex, Seats, State, Timestamp};
+use crate::{Answer, BuyerId, Entry, Event, HoldId, RefundState, SeatIndex, Seats, State, Timestamp};
 
 /// Applies one entry of the journal, and returns the answer of the request that caused it.
 ///
@@ -21,10 +22,10 @@ pub fn evolve(state: &mut State, entry: &Entry, changed: &mut Vec<SeatIndex>) ->
     assert_eq!(entry.sequence.0, state.sequence.0 + 1, "I12: entries are evolved in order and once each");
     state.sequence = entry.sequence;
     let mut apply = |event| Application { state, at: entry.at, changed }.event(event);
-    let (asked_for, offers) = entry.events.split_first().expect("an entry has the event that was asked for");
+    let (asked_for, others) = entry.events.split_first().expect("an entry has the event that was asked for");
     let answer = apply(asked_for);
-    for offer in offers {
-        apply(offer);
+    for other in others {
+        apply(other);
     }
     let limits = state.settings.limits;
     state.requests.forget_outdated(entry.at, &limits);
@@ -63,20 +64,35 @@ impl Application<'_> {
                 self.free_hold(*hold);
                 Answer::Done
             }
-            Event::PaymentBegun { order, hold, amount_minor, payment_key } => {
-                self.payment_begun(*order, *hold, *amount_minor, payment_key)
+            Event::PaymentBegun { order, hold, amount_minor, payment_key, coupon } => {
+                self.payment_begun(*order, *hold, *amount_minor, payment_key, coupon.as_ref())
+            }
+            Event::DepositAwaited { order, deadline } => {
+                self.touch(*order).deposit_deadline = Some(*deadline);
+                Answer::Done
             }
             Event::PaymentConfirmed { order } => self.payment_confirmed(*order),
             Event::PaymentDeclined { order, reason, freed } => self.payment_declined(*order, reason, *freed),
-            Event::RefundBegun { refund, order, seats, amount_minor } => {
-                self.refund_begun(*refund, *order, seats, *amount_minor)
+            Event::LateSold { order } => self.late_sold(*order),
+            Event::RefundBegun { refund, order, seats, amount_minor, fee_minor, reason, note } => {
+                let (order, seats, note) = (*order, seats.clone(), note.clone());
+                let (amount_minor, fee_minor, reason) = (*amount_minor, *fee_minor, *reason);
+                let (state, began_at, settled_at) = (RefundState::Pending, self.at, None);
+                let record = Refund {
+                    order,
+                    seats,
+                    amount_minor,
+                    fee_minor,
+                    reason,
+                    note,
+                    state,
+                    began_at,
+                    settled_at,
+                };
+                self.refund_begun(*refund, record)
             }
             Event::Refunded { refund, order } => self.refunded(*refund, *order),
-            Event::RefundFailed { refund, order, reason } => {
-                self.state.orders.settle_refund(*refund, RefundState::Failed(reason.clone()));
-                self.touch(*order).state = OrderStateName::Paid;
-                Answer::Done
-            }
+            Event::RefundFailed { refund, order, reason } => self.refund_failed(*refund, *order, reason),
             Event::WaitlistJoined { seat, buyer } => {
                 Answer::WaitlistJoined { seat: *seat, position: self.state.join_waitlist(*seat, buyer) }
             }
@@ -93,6 +109,10 @@ impl Application<'_> {
             Event::Unblocked { seats } => {
                 self.claim_all(seats, Claim::Blocked, Claim::Free);
                 Answer::Unblocked
+            }
+            Event::PerformanceCancelled => {
+                self.performance_cancelled();
+                Answer::Done
             }
         }
     }
@@ -111,6 +131,7 @@ impl Application<'_> {
             created_at,
             paying,
             is_offer,
+            payments: 0,
         });
         self.claim_all(seats, Claim::Free, Claim::Held(slot));
         let record = self.state.buyers.get_mut(buyer);
@@ -134,103 +155,21 @@ impl Application<'_> {
         self.give_up_claims(hold.buyer, hold.seats.len() as u32);
     }
 
-    /// HELD → PAYING.
-    fn payment_begun(
-        &mut self,
-        id: OrderId,
-        hold_id: HoldId,
-        amount_minor: i64,
-        payment_key: &str,
-    ) -> Answer {
-        let slot = self.hold_slot(hold_id);
-        let hold = self.state.holds.get_mut(slot);
-        hold.paying = Some(id.into());
-        let (buyer, seats) = (hold.buyer, hold.seats.clone());
-        self.claim_all(&seats, Claim::Held(slot), Claim::Paying(slot));
-        self.state.buyers.get_mut(buyer).orders += 1;
-        let pushed = self.state.orders.push(Order {
-            buyer,
-            state: OrderStateName::Paying,
-            hold: hold_id,
-            seats,
-            seats_left: Seats::new(),
-            amount_minor,
-            refunded_minor: 0,
-            payment_key: payment_key.into(),
-            decline_reason: None,
-            began_at: self.at,
-            paid_at: None,
-            last_sequence: self.state.sequence,
-            changed_at: self.at,
-        });
-        assert_eq!(pushed, id, "orders are numbered in the order in which payments began, without gaps");
-        Answer::PaymentBegun { order: id, amount_minor }
-    }
-
-    /// PAYING → SOLD. The buyer's claims stay as many.
-    fn payment_confirmed(&mut self, id: OrderId) -> Answer {
-        let (at, sequence) = (self.at, self.state.sequence);
-        let order = self.state.orders.settle(id, OrderStateName::Paid);
-        order.paid_at = Some(at);
-        order.last_sequence = sequence;
-        order.changed_at = at;
-        order.seats_left = order.seats.clone();
-        let (hold_id, seats) = (order.hold, order.seats.clone());
-        let slot = self.hold_slot(hold_id);
-        self.consume_hold(slot);
-        self.claim_all(&seats, Claim::Paying(slot), Claim::Sold(id.into()));
-        Answer::Done
-    }
-
-    /// PAYING → HELD, and on to FREE when no time was left.
-    fn payment_declined(&mut self, id: OrderId, reason: &str, freed: bool) -> Answer {
-        let (at, sequence) = (self.at, self.state.sequence);
-        let order = self.state.orders.settle(id, OrderStateName::Declined);
-        order.decline_reason = Some(reason.into());
-        order.last_sequence = sequence;
-        order.changed_at = at;
-        let hold_id = order.hold;
-        let slot = self.hold_slot(hold_id);
-        let hold = self.state.holds.get_mut(slot);
-        hold.paying = None;
-        let seats = hold.seats.clone();
-        self.claim_all(&seats, Claim::Paying(slot), Claim::Held(slot));
-        if freed {
-            self.free_hold(hold_id);
+    /// The performance is cancelled: waitlists are emptied before the holds are, so that nobody is left to offer to.
+    fn performance_cancelled(&mut self) {
+        self.state.cancelled_at = Some(self.at);
+        let waitlists = self.state.waitlists.iter();
+        let waiters: Vec<_> =
+            waitlists.flat_map(|(seat, list)| list.iter().map(move |slot| (seat, slot))).collect();
+        for (seat, slot) in waiters {
+            self.state.leave_waitlist(seat, slot);
+            self.state.buyers.forget_unused(slot);
         }
-        Answer::Done
-    }
-
-    fn refund_begun(&mut self, id: RefundId, order: OrderId, seats: &Seats, amount_minor: i64) -> Answer {
-        let (seats, state, began_at) = (seats.clone(), RefundState::Pending, self.at);
-        let pushed = self.state.orders.push_refund(Refund { order, seats, amount_minor, state, began_at });
-        assert_eq!(pushed, id, "refunds are numbered in the order in which they began, without gaps");
-        self.touch(order).state = OrderStateName::Refunding;
-        Answer::RefundBegun { refund: id, order, amount_minor }
-    }
-
-    /// SOLD → FREE.
-    fn refunded(&mut self, id: RefundId, order_id: OrderId) -> Answer {
-        let refund = self.state.orders.settle_refund(id, RefundState::Completed);
-        let (seats, amount_minor) = (refund.seats.clone(), refund.amount_minor);
-        let order = self.touch(order_id);
-        order.refunded_minor += amount_minor;
-        order.seats_left.retain(|seat| !seats.contains(seat));
-        order.state =
-            if order.seats_left.is_empty() { OrderStateName::Refunded } else { OrderStateName::Paid };
-        let buyer = order.buyer;
-        self.claim_all(&seats, Claim::Sold(order_id.into()), Claim::Free);
-        self.give_up_claims(buyer, seats.len() as u32);
-        Answer::Done
-    }
-
-    /// The order, noted as changed by this entry.
-    fn touch(&mut self, id: OrderId) -> &mut Order {
-        let (at, sequence) = (self.at, self.state.sequence);
-        let order = self.state.orders.get_mut(id);
-        order.last_sequence = sequence;
-        order.changed_at = at;
-        order
+        let holds = self.state.holds.iter().filter(|(_, hold)| hold.paying.is_none());
+        let holds: Vec<_> = holds.map(|(_, hold)| hold.id).collect();
+        for hold in holds {
+            self.free_hold(hold);
+        }
     }
 
     fn hold_slot(&self, id: HoldId) -> HoldSlot {

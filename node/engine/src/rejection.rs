@@ -78,17 +78,56 @@ pub enum Rejection {
     /// The hold's payment has begun and its outcome is awaited.
     #[error("a payment of the hold is in progress")]
     PaymentInProgress(OrderId),
-    /// The amount is not what the seats cost.
+    /// The amount is not what the seats cost after the discount.
     #[error("expected {expected_minor} {currency}")]
     AmountMismatch {
-        /// What the seats cost, in minor units.
+        /// What is to be paid, in minor units.
         expected_minor: i64,
+        /// What the coupon takes off the price, in minor units; 0 without one.
+        discount_minor: i64,
         /// ISO 4217 code.
         currency: Box<str>,
     },
     /// The sum of the prices does not fit.
     #[error("the amount overflows")]
     AmountOverflow,
+    /// The discount is negative, or more than the seats cost.
+    #[error("a discount of {discount_minor} on a price of {price_minor}")]
+    InvalidDiscount {
+        /// The discount, in minor units.
+        discount_minor: i64,
+        /// What the seats cost without it, in minor units.
+        price_minor: i64,
+    },
+    /// The performance does not take deposits to virtual accounts.
+    #[error("virtual accounts are not accepted")]
+    VirtualAccountNotAllowed,
+    /// The order waits for its deposit already.
+    #[error("the deposit is awaited already")]
+    DepositAwaited {
+        /// By when it must be paid.
+        deadline: Timestamp,
+    },
+    /// Buyers of this performance may not refund.
+    #[error("the performance does not give money back")]
+    RefundNotAllowed,
+    /// Buyers of this performance may not refund any more.
+    #[error("the time for refunds is over")]
+    RefundDeadlinePassed {
+        /// When it was over.
+        closed_at: Timestamp,
+    },
+    /// The fee is negative, or more than was paid for the seats.
+    #[error("a fee of {fee_minor} on {paid_minor}")]
+    InvalidFee {
+        /// The fee, in minor units.
+        fee_minor: i64,
+        /// What was paid for the seats, in minor units.
+        paid_minor: i64,
+    },
+    /// The performance will not take place.
+    #[error("the performance is cancelled")]
+    PerformanceCancelled,
     /// No such order.
     #[error("no such order")]
     OrderNotFound,
@@ -142,6 +181,10 @@ pub enum LimitKind {
     HoldExtensions,
     /// [`crate::Limits::hold_total_ms_max`]
     HoldTotal,
+    /// [`crate::Limits::payment_attempts_max`], of payments
+    PaymentAttempts,
+    /// [`crate::Limits::payment_attempts_max`], of refunds
+    RefundAttempts,
 }
 
 /// The state of an order by name.

@@ -15,14 +15,18 @@ pub struct Settings {
     pub price_minor_by_category: Vec<i64>,
     /// ISO 4217 code of all prices, such as `KRW`.
     pub currency: Box<str>,
+    /// What buyers get back who do not want their seats any more.
+    pub refunds: RefundPolicy,
+    /// How long a virtual account may stay unpaid, counted from when the provider opened it; none refuses virtual accounts.
+    pub deposit_ttl_ms: Option<Millis>,
 }
 
 impl Settings {
     /// Whether the settings make sense for a layout.
     ///
     /// # Errors
-    /// The first fault that is found: a category without a price or with a negative one, no phase, or phases that end
-    /// before they begin, overlap or are out of order.
+    /// The first fault that is found: a category without a price or with a negative one, no phase, phases that end before
+    /// they begin, overlap or are out of order, or a refund fee that is negative or more than all.
     pub fn check(&self, layout: &Layout) -> Result<(), InvalidSetup> {
         let fault = |what: String| Err(InvalidSetup(what.into()));
         let (prices, categories) = (self.price_minor_by_category.len(), layout.categories.len());
@@ -41,7 +45,7 @@ impl Settings {
         if self.phases.windows(2).any(|pair| pair[0].closes_at > pair[1].opens_at) {
             return fault("phases overlap or are out of order".to_owned());
         }
-        Ok(())
+        self.refunds.fee.check()
     }
 
     /// The phase that is open at `now` for a buyer of this grade.
@@ -90,6 +94,50 @@ impl Audience {
     }
 }
 
+/// What a buyer may give back, until when and at what cost. An administrator is not bound by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundPolicy {
+    /// Whether buyers may refund at all.
+    pub buyers_may_refund: bool,
+    /// First moment at which they may not any more; none for never.
+    pub closes_at: Option<Timestamp>,
+    /// What is kept of what was paid.
+    pub fee: RefundFee,
+}
+
+impl Default for RefundPolicy {
+    /// Everything back, at any time.
+    fn default() -> Self {
+        Self { buyers_may_refund: true, closes_at: None, fee: RefundFee::BasisPoints(0) }
+    }
+}
+
+/// What is kept of what was paid for the seats of a refund; never more than was paid for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundFee {
+    /// So many ten-thousandths of it, rounded down.
+    BasisPoints(u32),
+    /// So much for each seat, in minor units: refunding seats one by one costs the same as together.
+    PerSeatMinor(i64),
+}
+
+impl RefundFee {
+    /// All of it, in basis points.
+    pub const BASIS_POINTS_MAX: u32 = 10_000;
+
+    fn check(self) -> Result<(), InvalidSetup> {
+        match self {
+            Self::BasisPoints(points) if points > Self::BASIS_POINTS_MAX => {
+                Err(InvalidSetup(format!("a refund fee of {points} basis points is more than all").into()))
+            }
+            Self::PerSeatMinor(fee) if fee < 0 => {
+                Err(InvalidSetup(format!("the refund fee of {fee} a seat is negative").into()))
+            }
+            Self::BasisPoints(_) | Self::PerSeatMinor(_) => Ok(()),
+        }
+    }
+}
+
 /// A limit on everything that a buyer or a queue can grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -109,6 +157,8 @@ pub struct Limits {
     pub offer_ttl_ms: Millis,
     /// Longest life of a hold counted from its creation, extensions included.
     pub hold_total_ms_max: Millis,
+    /// Declined payments of one hold, and refused refunds of one order that its buyer asked for: each leaves a record.
+    pub payment_attempts_max: u32,
     /// How long an answered `request_id` is remembered (I8).
     pub request_memory_ms: Millis,
     /// How many answered `request_id`s are remembered; the oldest is forgotten first.
@@ -126,6 +176,7 @@ impl Default for Limits {
             hold_ttl_ms: Millis(600_000),
             offer_ttl_ms: Millis(600_000),
             hold_total_ms_max: Millis(1_200_000),
+            payment_attempts_max: 10,
             request_memory_ms: Millis(1_800_000),
             requests_remembered_max: 1_000_000,
         }

@@ -1,7 +1,11 @@
 //! The canonical form of a state: what two equal states have in common, whatever their slots and seeds.
 
+pub(crate) mod v1;
+
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::state::buyers::BuyerSlot;
@@ -9,8 +13,10 @@ use crate::state::holds::Hold;
 use crate::state::orders::{Order, Refund};
 use crate::state::requests::Answered;
 use crate::state::seats::Claim;
-use crate::{BuyerId, HoldId, Layout, OrderId, OrderStateName, SeatIndex, Seats, Sequence, Settings, State};
-use crate::{Timestamp, check_invariants};
+use crate::{
+    BuyerId, CouponUse, HoldId, Layout, OrderId, OrderStateName, SeatIndex, Seats, Sequence, Settings,
+};
+use crate::{State, Timestamp, check_invariants};
 
 /// A state without its layout and settings. A snapshot and the entries after it give the same state as all entries (I12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +37,7 @@ pub struct Snapshot {
     waitlists: Vec<(SeatIndex, Vec<BuyerNumber>)>,
     /// Oldest first.
     requests: Vec<Answered>,
+    cancelled_at: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -66,8 +73,12 @@ struct SnapshotOrder {
     seats_left: Seats,
     amount_minor: i64,
     refunded_minor: i64,
+    fees_minor: i64,
     payment_key: Box<str>,
+    coupon: Option<CouponUse>,
     decline_reason: Option<Box<str>>,
+    deposit_deadline: Option<Timestamp>,
+    captured_late: bool,
     began_at: Timestamp,
     paid_at: Option<Timestamp>,
     last_sequence: Sequence,
@@ -119,6 +130,7 @@ impl State {
             blocked: blocked.map(|(seat, _)| seat).collect(),
             waitlists: waiters.collect(),
             requests: self.requests.iter().cloned().collect(),
+            cancelled_at: self.cancelled_at,
         }
     }
 
@@ -152,6 +164,7 @@ impl State {
     ) -> Result<Self, CorruptSnapshot> {
         let state = Self::with_history(layout, settings, seed, snapshot.sequence, snapshot.holds_accepted);
         let mut restoration = Restoration { state, buyers: Vec::with_capacity(snapshot.buyers.len()) };
+        restoration.state.cancelled_at = snapshot.cancelled_at;
         restoration.add_buyers(&snapshot.buyers)?;
         restoration.add_orders(snapshot.orders)?;
         restoration.add_holds(snapshot.holds)?;
@@ -206,8 +219,13 @@ impl Restoration {
                 seats_left: order.seats_left,
                 amount_minor: order.amount_minor,
                 refunded_minor: order.refunded_minor,
+                fees_minor: order.fees_minor,
                 payment_key: order.payment_key,
+                coupon: order.coupon,
                 decline_reason: order.decline_reason,
+                deposit_deadline: order.deposit_deadline,
+                captured_late: order.captured_late,
+                refunds: Vec::new(),
                 began_at: order.began_at,
                 paid_at: order.paid_at,
                 last_sequence: order.last_sequence,
@@ -220,6 +238,7 @@ impl Restoration {
 
     fn add_holds(&mut self, holds: Vec<SnapshotHold>) -> Result<(), CorruptSnapshot> {
         ensure(holds.is_sorted_by(|a, b| a.id < b.id), "holds are not in order")?;
+        let payments = self.payments_by_hold(&holds);
         for hold in holds {
             let buyer = self.buyer(hold.buyer)?;
             let seats = hold.seats.clone();
@@ -235,12 +254,24 @@ impl Restoration {
                 created_at: hold.created_at,
                 paying,
                 is_offer: hold.is_offer,
+                payments: payments[&hold.id],
             });
             self.state.buyers.get_mut(buyer).holds.push(slot);
             self.state.buyers.get_mut(buyer).claims += seats.len() as u32;
             self.claim(&seats, if paying.is_some() { Claim::Paying(slot) } else { Claim::Held(slot) })?;
         }
         Ok(())
+    }
+
+    /// How many orders each of these holds has.
+    fn payments_by_hold(&self, holds: &[SnapshotHold]) -> HashMap<HoldId, u32, FixedState> {
+        let mut payments: HashMap<_, _, _> = holds.iter().map(|hold| (hold.id, 0)).collect();
+        for (_, order) in self.state.orders.iter() {
+            if let Some(count) = payments.get_mut(&order.hold) {
+                *count += 1;
+            }
+        }
+        payments
     }
 
     fn add_waitlists(&mut self, waitlists: &[(SeatIndex, Vec<BuyerNumber>)]) -> Result<(), CorruptSnapshot> {
@@ -297,8 +328,12 @@ fn snapshot_order(order: &Order, buyer: BuyerNumber) -> SnapshotOrder {
         seats_left: order.seats_left.clone(),
         amount_minor: order.amount_minor,
         refunded_minor: order.refunded_minor,
+        fees_minor: order.fees_minor,
         payment_key: order.payment_key.clone(),
+        coupon: order.coupon.clone(),
         decline_reason: order.decline_reason.clone(),
+        deposit_deadline: order.deposit_deadline,
+        captured_late: order.captured_late,
         began_at: order.began_at,
         paid_at: order.paid_at,
         last_sequence: order.last_sequence,

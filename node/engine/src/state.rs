@@ -22,7 +22,7 @@ use waiting::Waitlists;
 
 pub use orders::RefundState;
 
-use crate::{Layout, Sequence, Settings};
+use crate::{Grade, Layout, Rejection, SalePhase, Sequence, Settings, Timestamp};
 
 /// Everything that is known of one performance.
 ///
@@ -38,6 +38,8 @@ pub struct State {
     pub(crate) orders: Orders,
     pub(crate) waitlists: Waitlists,
     pub(crate) requests: Requests,
+    /// When the performance was cancelled, if it was.
+    pub(crate) cancelled_at: Option<Timestamp>,
 }
 
 impl State {
@@ -60,6 +62,14 @@ impl State {
         Self::with_history(layout, settings, seed, Sequence(0), 0)
     }
 
+    /// The sale phase that is open at `now` for a buyer of this grade.
+    pub(crate) fn open_phase(&self, now: Timestamp, grade: Option<&Grade>) -> Result<&SalePhase, Rejection> {
+        match self.cancelled_at {
+            Some(_) => Err(Rejection::PerformanceCancelled),
+            None => self.settings.open_phase(now, grade),
+        }
+    }
+
     /// All seats free, after a history that left `sequence` and accepted so many holds.
     pub(crate) fn with_history(
         layout: Arc<Layout>,
@@ -78,6 +88,7 @@ impl State {
             orders: Orders::default(),
             waitlists: Waitlists::new(layout.capacity()),
             requests: Requests::new(seed),
+            cancelled_at: None,
             layout,
             settings,
         }

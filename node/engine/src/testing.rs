@@ -34,7 +34,14 @@ pub(crate) fn layout(rows: &[&[u32]]) -> Layout {
 pub(crate) fn settings(limits: Limits) -> Settings {
     let closes_at = Timestamp(u64::MAX);
     let phase = SalePhase { audience: Audience::General, opens_at: OPENS, closes_at, waitlist_open: true };
-    Settings { phases: vec![phase], limits, price_minor_by_category: vec![100], currency: "KRW".into() }
+    Settings {
+        phases: vec![phase],
+        limits,
+        price_minor_by_category: vec![100],
+        currency: "KRW".into(),
+        refunds: RefundPolicy::default(),
+        deposit_ttl_ms: None,
+    }
 }
 
 /// A performance under test: time only moves when told to, and every step checks the invariants.
@@ -90,6 +97,7 @@ impl Stage {
             hold,
             amount_minor,
             payment_key: "key".into(),
+            coupon: None,
         });
         OrderId(self.state.orders().count() as u64)
     }
@@ -122,6 +130,11 @@ pub(crate) fn hold(buyer: &str, named: &[u32]) -> Action {
 
 pub(crate) fn join(buyer: &str, seat: u32) -> Action {
     Action::JoinWaitlist { buyer: buyer.into(), grade: None, seat: SeatIndex(seat) }
+}
+
+/// A refund of all that is left of an order.
+pub(crate) fn refund_all(by: RefundBy, order: u64) -> Action {
+    Action::BeginRefund { by, order: OrderId(order), seats: Seats::new(), note: "".into() }
 }
 
 /// The offers among events: who was offered what.

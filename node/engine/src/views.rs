@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::state::holds::{Hold, HoldSlot};
 use crate::state::orders::{Order, Refund};
 use crate::state::seats::Claim;
-use crate::{BuyerId, HoldId, Layout, OrderId, OrderStateName, RefundId, RefundState, Rejection};
-use crate::{SeatIndex, Sequence, Settings, State, Timestamp};
+use crate::{
+    BuyerId, CouponUse, HoldId, Layout, OrderId, OrderStateName, RefundId, RefundReason, RefundState,
+};
+use crate::{Rejection, SeatIndex, Sequence, Settings, State, Timestamp};
 
 /// What everybody may know of a seat. The numbers are part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,16 +80,24 @@ pub struct OrderView<'s> {
     pub seats: &'s [SeatIndex],
     /// The seats that are sold to it now: none until it is paid, and none that were refunded.
     pub seats_left: &'s [SeatIndex],
-    /// What was charged, in minor units.
+    /// What was charged, in minor units: the price of the seats less the discount.
     pub amount_minor: i64,
     /// What was paid back, in minor units.
     pub refunded_minor: i64,
+    /// What was kept of refunded seats, in minor units.
+    pub fees_minor: i64,
     /// Where it stands.
     pub state: OrderStateName,
     /// The provider's key for the payment.
     pub payment_key: &'s str,
+    /// The coupon that was used for it, if one was.
+    pub coupon: Option<&'s CouponUse>,
     /// Why the provider declined, if it did.
     pub decline_reason: Option<&'s str>,
+    /// By when a virtual account must be, or had to be, paid; none for other ways of paying.
+    pub deposit_deadline: Option<Timestamp>,
+    /// Whether the money was captured after the provider had declined.
+    pub captured_late: bool,
     /// The hold that it pays or paid.
     pub hold: HoldId,
     /// When the payment began.
@@ -111,10 +121,18 @@ pub struct RefundView<'s> {
     pub seats: &'s [SeatIndex],
     /// What goes back, in minor units.
     pub amount_minor: i64,
+    /// What is kept of what was paid for the seats, in minor units.
+    pub fee_minor: i64,
+    /// Why.
+    pub reason: RefundReason,
+    /// Why, in the words of whoever asked; may be empty.
+    pub note: &'s str,
     /// Where it stands.
     pub state: &'s RefundState,
     /// When it began.
     pub began_at: Timestamp,
+    /// When the provider's answer was noted.
+    pub settled_at: Option<Timestamp>,
 }
 
 impl State {
@@ -209,6 +227,18 @@ impl State {
         self.orders.find_refund(refund).map(|record| refund_view(refund, record))
     }
 
+    /// The refunds of an order, in the order in which they began.
+    pub fn refunds_of(&self, order: OrderId) -> impl Iterator<Item = RefundView<'_>> {
+        let refunds = self.orders.find(order).map_or(&[][..], |order| &order.refunds);
+        refunds.iter().filter_map(|&id| self.refund(id))
+    }
+
+    /// When the performance was cancelled; none while it is to take place.
+    #[must_use]
+    pub fn cancelled_at(&self) -> Option<Timestamp> {
+        self.cancelled_at
+    }
+
     /// The refunds that the provider has not answered yet, by number.
     pub fn pending_refunds(&self) -> impl Iterator<Item = RefundView<'_>> {
         self.orders.pending_refunds().iter().filter_map(|&id| self.refund(id))
@@ -266,9 +296,13 @@ impl State {
             seats_left: &order.seats_left,
             amount_minor: order.amount_minor,
             refunded_minor: order.refunded_minor,
+            fees_minor: order.fees_minor,
             state: order.state,
             payment_key: &order.payment_key,
+            coupon: order.coupon.as_ref(),
             decline_reason: order.decline_reason.as_deref(),
+            deposit_deadline: order.deposit_deadline,
+            captured_late: order.captured_late,
             hold: order.hold,
             began_at: order.began_at,
             paid_at: order.paid_at,
@@ -293,7 +327,11 @@ fn refund_view(id: RefundId, refund: &Refund) -> RefundView<'_> {
         order: refund.order,
         seats: &refund.seats,
         amount_minor: refund.amount_minor,
+        fee_minor: refund.fee_minor,
+        reason: refund.reason,
+        note: &refund.note,
         state: &refund.state,
         began_at: refund.began_at,
+        settled_at: refund.settled_at,
     }
 }

@@ -3,7 +3,7 @@
 use earlybird_engine::{HoldView, OrderView, RefundState, SeatClaim, SeatStatus, State};
 
 use super::findings::Findings;
-use super::ledger::{HoldRecord, Ledger, OrderRecord, Owner, RefundOutcome};
+use super::ledger::{HoldRecord, Ledger, OrderRecord, Owner, RefundOutcome, RefundRecord};
 use super::rule::Rule;
 
 /// Compares everything that both know.
@@ -78,8 +78,12 @@ fn order_record<'s>(view: &OrderView<'s>) -> OrderRecord<'s> {
         seats_left: view.seats_left,
         amount_minor: view.amount_minor,
         refunded_minor: view.refunded_minor,
+        fees_minor: view.fees_minor,
         payment_key: view.payment_key,
+        coupon: view.coupon,
         decline_reason: view.decline_reason,
+        deposit_deadline: view.deposit_deadline,
+        captured_late: view.captured_late,
         began_at: view.began_at,
         changed_at: view.changed_at,
         changed_by: view.last_sequence,
@@ -94,7 +98,14 @@ fn refunds(ledger: &Ledger, engine: &State, findings: &mut Findings) {
             RefundState::Completed => RefundOutcome::Completed,
             RefundState::Failed(_) => RefundOutcome::Failed,
         };
-        let known = view.map(|view| (view.order, view.seats, view.amount_minor, outcome(view.state)));
+        let known = view.map(|view| RefundRecord {
+            order: view.order,
+            seats: view.seats,
+            amount_minor: view.amount_minor,
+            fee_minor: view.fee_minor,
+            reason: view.reason,
+            outcome: outcome(view.state),
+        });
         findings.require(Rule::Agreement, known == Some(record), || {
             format!("refund {id} is {record:?} by the ledger, {view:?} by the engine")
         });

@@ -120,6 +120,7 @@ fn is_row(record: &OrderRecord<'_>, row: &OrderRow, currency: &str) -> bool {
 /// The state of an order in the words of the API, by the books alone.
 fn state_name(record: &OrderRecord<'_>) -> &'static str {
     match record.state {
+        OrderStateName::Paying if record.deposit_deadline.is_some() => "AWAITING_DEPOSIT",
         OrderStateName::Paying => "PAYING",
         OrderStateName::Paid if record.seats_left.len() == record.seats.len() => "PAID",
         OrderStateName::Paid => "PARTIALLY_REFUNDED",

@@ -6,6 +6,7 @@ pub(super) enum Rule {
     OneClaim,
     StaysSold,
     Money,
+    Coupons,
     PaymentInTime,
     HoldInTime,
     ExpiryInTime,
@@ -25,10 +26,11 @@ pub(super) enum Rule {
 
 impl Rule {
     /// All rules, in the order in which they are reported.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::OneClaim,
         Self::StaysSold,
         Self::Money,
+        Self::Coupons,
         Self::PaymentInTime,
         Self::HoldInTime,
         Self::ExpiryInTime,
@@ -53,9 +55,11 @@ impl Rule {
                 ("I1", "a seat has one claim at most: only a free seat is held, offered or blocked")
             }
             Self::StaysSold => ("I2", "a sold seat leaves its order only by a refund of that order"),
-            Self::Money => {
-                ("I3", "a payment charges what its seats cost, and a refund pays back what its seats cost")
-            }
+            Self::Money => (
+                "I3",
+                "a payment charges what its seats cost less the discount; refunds and fees add up to it",
+            ),
+            Self::Coupons => ("I14", "no two orders that are being paid or are paid use the same coupon"),
             Self::PaymentInTime => {
                 ("I4", "a payment begins before the deadline of its hold, and is settled once")
             }
@@ -102,6 +106,7 @@ impl Rule {
             "I8" => Self::OneEffect,
             "I10" => Self::AllOrNothing,
             "I11" => Self::Counts,
+            "I14" => Self::Coupons,
             _ => Self::Journal,
         }
     }

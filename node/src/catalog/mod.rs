@@ -8,6 +8,7 @@ mod info;
 mod plan;
 mod read;
 mod spec;
+mod spec_v1;
 mod stage;
 mod venue;
 

@@ -3,10 +3,11 @@
 use earlybird_engine::{Settings, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::spec_v1::PerformanceSpecV1;
 use super::venue::{BodyError, decode_body, encode_body};
 
-/// First byte of a stored performance.
-const VERSION: u8 = 1;
+/// First byte of a stored performance. Those of older versions are read on.
+const VERSION: u8 = 2;
 
 /// A performance as it was created. It never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ impl PerformanceSpec {
     /// # Errors
     /// The bytes are not a performance of a version that is known.
     pub fn decode(bytes: &[u8]) -> Result<Self, BodyError> {
-        decode_body(VERSION, bytes)
+        match bytes.first() {
+            Some(1) => decode_body::<PerformanceSpecV1>(1, bytes).map(Into::into),
+            _ => decode_body(VERSION, bytes),
+        }
     }
 }

@@ -70,7 +70,11 @@ impl Kind {
             | Action::ConfirmPayment { .. }
             | Action::DeclinePayment { .. }
             | Action::CompleteRefund { .. }
-            | Action::FailRefund { .. } => Self::Invalid,
+            | Action::FailRefund { .. }
+            | Action::AwaitDeposit { .. }
+            | Action::CaptureLate { .. }
+            | Action::RevertDeposit { .. }
+            | Action::CancelPerformance => Self::Invalid,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a request to what is wished of a performance: the same for a unary call and for a command of a session.
 
-use earlybird_engine::ZoneIndex;
-use earlybird_engine::{Action, BuyerId, CategoryIndex, Command, Layout, Rejection, RequestStamp, SeatIndex};
+use earlybird_engine::{Action, BuyerId, CategoryIndex, Command, Layout, RefundBy, Rejection, RequestStamp};
+use earlybird_engine::{SeatIndex, ZoneIndex};
 use earlybird_proto::v1;
 use tonic::Status;
 
@@ -99,7 +99,7 @@ pub(crate) fn buyer_of(action: &Action) -> Option<&BuyerId> {
         | Action::BeginPayment { buyer, .. }
         | Action::JoinWaitlist { buyer, .. }
         | Action::LeaveWaitlist { buyer, .. } => Some(buyer),
-        Action::BeginRefund { asked_by, .. } => asked_by.as_ref(),
+        Action::BeginRefund { by: RefundBy::Buyer(buyer), .. } => Some(buyer),
         _ => None,
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn take_buyer(action: Action) -> Option<BuyerId> {
         | Action::BeginPayment { buyer, .. }
         | Action::JoinWaitlist { buyer, .. }
         | Action::LeaveWaitlist { buyer, .. } => Some(buyer),
-        Action::BeginRefund { asked_by, .. } => asked_by,
+        Action::BeginRefund { by: RefundBy::Buyer(buyer), .. } => Some(buyer),
         _ => None,
     }
 }
@@ -215,7 +215,7 @@ impl Parse for v1::PayHoldRequest {
         let (id_len, buyer) = (id.len(), validate::buyer(self.buyer_id)?);
         let amount_minor = validate::amount_minor(self.amount_minor)?;
         let payment_key = validate::payment_key(self.payment_key)?;
-        let action = Action::BeginPayment { buyer, hold, amount_minor, payment_key };
+        let action = Action::BeginPayment { buyer, hold, amount_minor, payment_key, coupon: None };
         Ok(Wish::new(self.hold, id_len, stamp, action))
     }
 }
@@ -227,8 +227,12 @@ impl Parse for v1::RefundOrderRequest {
         let stamp = stamp(&self, &self.request_id, by)?;
         let (id, order) = names::order("name", &self.name)?;
         let id_len = id.len();
-        let asked_by = if self.buyer_id.is_empty() { None } else { Some(validate::buyer(self.buyer_id)?) };
-        Ok(Wish::new(self.name, id_len, stamp, Action::BeginRefund { asked_by, order, seats }))
+        let by = match self.buyer_id.as_str() {
+            "" => RefundBy::Admin { fee_minor: 0 },
+            _ => RefundBy::Buyer(validate::buyer(self.buyer_id)?),
+        };
+        let note = self.reason.into();
+        Ok(Wish::new(self.name, id_len, stamp, Action::BeginRefund { by, order, seats, note }))
     }
 }
 

@@ -11,6 +11,12 @@ pub(super) fn payment_outcome(shard: &Shard, order: OrderId) -> Settled {
     let committed = shard.committed();
     shard.read(|state| match state.order(order).filter(|view| view.last_sequence <= committed) {
         Some(view) => match view.state {
+            // Captured too late for its seats: the buyer has none, and the order says what became of the money.
+            OrderStateName::Refunding | OrderStateName::Refunded
+                if view.captured_late && view.paid_at.is_none() =>
+            {
+                Settled::Declined { reason: view.decline_reason.unwrap_or_default().to_owned() }
+            }
             OrderStateName::Paid | OrderStateName::Refunding | OrderStateName::Refunded => Settled::Paid,
             OrderStateName::Declined => {
                 Settled::Declined { reason: view.decline_reason.unwrap_or_default().to_owned() }

@@ -231,6 +231,13 @@ impl Core {
                         news.push((view.buyer.clone(), OfferNews::Lapsed { hold: *hold, seat: *seat }));
                     }
                 }
+                Event::PerformanceCancelled => {
+                    let open = state.holds().filter(|hold| hold.is_offer && hold.order.is_none());
+                    news.extend(open.filter_map(|offer| {
+                        let lapsed = OfferNews::Lapsed { hold: offer.hold, seat: *offer.seats.first()? };
+                        Some((offer.buyer.clone(), lapsed))
+                    }));
+                }
                 _ => {}
             }
         }

@@ -40,6 +40,10 @@ fn urgency(action: &Action) -> Urgency {
         | Action::DeclinePayment { .. }
         | Action::CompleteRefund { .. }
         | Action::FailRefund { .. }
+        | Action::AwaitDeposit { .. }
+        | Action::CaptureLate { .. }
+        | Action::RevertDeposit { .. }
+        | Action::CancelPerformance
         | Action::ExpireHold { .. } => Urgency::Owed,
         Action::BeginPayment { .. }
         | Action::ReleaseHold { .. }

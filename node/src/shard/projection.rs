@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use earlybird_engine::{Entry, Event, OrderId, OrderStateName, OrderView, SeatIndex, State};
+use earlybird_engine::{Entry, Event, OrderId, OrderStateName, OrderView, RefundState, RefundView};
+use earlybird_engine::{SeatIndex, State};
 use earlybird_persistence as store;
 use earlybird_persistence::{CouponChange, OrderRow, SeatGuardChange, UnixMillis};
 use smallvec::SmallVec;
@@ -30,8 +31,11 @@ pub(super) fn project(
     for event in &entry.events {
         let (order, seats) = match event {
             Event::PaymentBegun { order, .. } => (*order, SeatsOf::Order(Guard::Take)),
-            Event::PaymentConfirmed { order } => (*order, SeatsOf::None),
+            Event::PaymentConfirmed { order } | Event::DepositAwaited { order, .. } => {
+                (*order, SeatsOf::None)
+            }
             Event::PaymentDeclined { order, .. } => (*order, SeatsOf::Order(Guard::Free)),
+            Event::LateSold { order } => (*order, SeatsOf::Order(Guard::Take)),
             Event::RefundBegun { order, .. } | Event::RefundFailed { order, .. } => (*order, SeatsOf::None),
             Event::Refunded { order, refund } => (*order, SeatsOf::Refund(*refund)),
             _ => continue,
@@ -39,7 +43,7 @@ pub(super) fn project(
         let Some(view) = state.order(order) else { continue };
         let projection = projection.get_or_insert_default();
         projection.orders.push(order_row(performance, &view, entry));
-        projection.due.extend(due(event));
+        projection.due.extend(due(state, event));
         let (guard, seats) = match seats {
             SeatsOf::None => continue,
             SeatsOf::Order(guard) => (guard, view.seats),
@@ -54,10 +58,17 @@ pub(super) fn project(
     projection
 }
 
-fn due(event: &Event) -> Option<Due> {
+/// What was begun and is still open: where no money moves, the entry that begins it ends it.
+fn due(state: &State, event: &Event) -> Option<Due> {
     match event {
-        Event::PaymentBegun { order, .. } => Some(Due::Payment(*order)),
-        Event::RefundBegun { refund, .. } => Some(Due::Refund(*refund)),
+        Event::PaymentBegun { order, .. } => {
+            let is_open = |view: &OrderView<'_>| view.state == OrderStateName::Paying;
+            state.order(*order).filter(is_open).map(|_| Due::Payment(*order))
+        }
+        Event::RefundBegun { refund, .. } => {
+            let is_open = |view: &RefundView<'_>| *view.state == RefundState::Pending;
+            state.refund(*refund).filter(is_open).map(|_| Due::Refund(*refund))
+        }
         _ => None,
     }
 }
@@ -112,10 +123,9 @@ fn order_row(performance: &PerformanceInfo, order: &OrderView<'_>, entry: &Entry
 #[must_use]
 pub fn state_name(order: &OrderView<'_>) -> &'static str {
     match order.state {
+        OrderStateName::Paying if order.deposit_deadline.is_some() => "AWAITING_DEPOSIT",
         OrderStateName::Paying => "PAYING",
-        OrderStateName::Paid if order.refunded_minor > 0 || order.seats_left.len() < order.seats.len() => {
-            "PARTIALLY_REFUNDED"
-        }
+        OrderStateName::Paid if order.seats_left.len() < order.seats.len() => "PARTIALLY_REFUNDED",
         OrderStateName::Paid => "PAID",
         OrderStateName::Declined => "DECLINED",
         OrderStateName::Refunding => "REFUNDING",

@@ -188,7 +188,7 @@ pub(crate) async fn orders_now(
 
 fn view(order: Order) -> Option<OrderView> {
     let state = match order.state() {
-        State::Unspecified | State::Paying => OrderState::Paying,
+        State::Unspecified | State::Paying | State::AwaitingDeposit => OrderState::Paying,
         State::Paid | State::PartiallyRefunded => OrderState::Paid,
         State::Declined => OrderState::Declined,
         State::Refunding => OrderState::Refunding,

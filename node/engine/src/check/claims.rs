@@ -14,7 +14,12 @@ pub(super) fn check(state: &State, findings: &mut Findings) {
     }
     for (id, order) in state.orders.iter() {
         claimed += order.seats_left.len();
-        let sold = matches!(order.state, OrderStateName::Paid | OrderStateName::Refunding);
+        // What was captured too late is refunded without ever having had its seats.
+        let sold = match order.state {
+            OrderStateName::Refunding => !order.captured_late || !order.seats_left.is_empty(),
+            OrderStateName::Paid => true,
+            OrderStateName::Paying | OrderStateName::Declined | OrderStateName::Refunded => false,
+        };
         findings.require(sold != order.seats_left.is_empty(), "I2", || {
             format!("order {id} is {} and has {} seats", order.state, order.seats_left.len())
         });

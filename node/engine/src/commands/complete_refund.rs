@@ -23,15 +23,16 @@ pub(super) fn pending_refund(state: &State, id: RefundId) -> Result<(&Refund, &O
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Stage, offers, seats};
-    use crate::{Action, Limits, OrderStateName, RefundId, Rejection, SeatIndex, SeatStatus};
+    use crate::testing::{Stage, offers, refund_all, seats};
+    use crate::{Action, Limits, OrderStateName, RefundBy, RefundId, Rejection, SeatIndex, SeatStatus};
 
     #[test]
     fn frees_and_offers_the_seats() {
         let mut stage = Stage::new(Limits::default());
         let order = stage.buy("ann", &[1, 2]);
         stage.wait("ben", 1);
-        stage.must(Action::BeginRefund { asked_by: None, order, seats: seats(&[1]) });
+        let by = RefundBy::Admin { fee_minor: 0 };
+        stage.must(Action::BeginRefund { by: by.clone(), order, seats: seats(&[1]), note: "".into() });
         let complete = |refund| Action::CompleteRefund { refund: RefundId(refund) };
         assert_eq!(offers(&stage.must(complete(1))), [("ben", 1)]);
         let view = stage.state.order(order).expect("it is kept");
@@ -39,7 +40,7 @@ mod tests {
             (view.state, view.refunded_minor, view.seats_left),
             (OrderStateName::Paid, 100, &*seats(&[2]))
         );
-        stage.must(Action::BeginRefund { asked_by: None, order, seats: seats(&[]) });
+        stage.must(refund_all(by, 1));
         stage.must(complete(2));
         let view = stage.state.order(order).expect("it is kept");
         assert_eq!((view.state, view.refunded_minor), (OrderStateName::Refunded, 200));

@@ -3,13 +3,26 @@
 use smallvec::smallvec;
 
 use super::Events;
+use super::begin_refund::refund;
 use crate::state::orders::Order;
-use crate::{Event, OrderId, OrderStateName, Rejection, State};
+use crate::{Event, OrderId, OrderStateName, RefundQuote, RefundReason, Rejection, State, Timestamp};
 
-/// The deadline plays no part: the payment began before it (I4), and only the provider ends it.
-pub(super) fn decide(state: &State, id: OrderId) -> Result<Events, Rejection> {
-    paying_order(state, id)?;
-    Ok(smallvec![Event::PaymentConfirmed { order: id }])
+/// The deadline plays no part: the payment began before it (I4), and only the provider ends it. Where the performance was
+/// cancelled meanwhile, the money turns round in the same entry.
+pub(super) fn decide(state: &State, now: Timestamp, id: OrderId) -> Result<Events, Rejection> {
+    let order = paying_order(state, id)?;
+    let mut events = smallvec![Event::PaymentConfirmed { order: id }];
+    if state.cancelled_at.is_some() {
+        let quote = RefundQuote {
+            seats: order.seats.clone(),
+            paid_minor: order.amount_minor,
+            fee_minor: 0,
+            amount_minor: order.amount_minor,
+            reason: RefundReason::PerformanceCancelled,
+        };
+        events.extend(refund(state, now, id, order, quote, ""));
+    }
+    Ok(events)
 }
 
 /// The order, if its payment is in progress.

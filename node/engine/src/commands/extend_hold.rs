@@ -41,6 +41,7 @@ mod tests {
         hold_ttl_ms: Millis(100),
         offer_ttl_ms: Millis(50),
         hold_total_ms_max: Millis(250),
+        payment_attempts_max: 4,
         request_memory_ms: Millis(1_000),
         requests_remembered_max: 10,
     };

@@ -13,14 +13,14 @@ pub(super) fn decide(state: &State, id: RefundId, reason: &str) -> Result<Events
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{Stage, seats};
-    use crate::{Action, Limits, OrderStateName, RefundId, RefundState, Rejection};
+    use crate::testing::{Stage, refund_all};
+    use crate::{Action, LimitKind, Limits, OrderStateName, RefundBy, RefundId, RefundState, Rejection};
 
     #[test]
     fn leaves_the_seats_sold_and_the_order_open_to_another_refund() {
         let mut stage = Stage::new(Limits::default());
-        let order = stage.buy("ann", &[1]);
-        let begin = Action::BeginRefund { asked_by: None, order, seats: seats(&[]) };
+        stage.buy("ann", &[1]);
+        let begin = refund_all(RefundBy::Admin { fee_minor: 0 }, 1);
         stage.must(begin.clone());
         let fail = Action::FailRefund { refund: RefundId(1), reason: "closed account".into() };
         stage.must(fail.clone());
@@ -33,5 +33,20 @@ mod tests {
             stage.state.pending_refunds().map(|refund| refund.refund).collect::<Vec<_>>(),
             [RefundId(2)]
         );
+    }
+
+    /// I13: each refused refund leaves a record.
+    #[test]
+    fn ends_the_attempts_of_a_buyer_and_not_those_of_an_administrator() {
+        let mut stage = Stage::new(Limits { payment_attempts_max: 2, ..Limits::default() });
+        stage.buy("ann", &[1]);
+        let ann = refund_all(RefundBy::Buyer("ann".into()), 1);
+        for refund in [1, 2] {
+            stage.must(ann.clone());
+            stage.must(Action::FailRefund { refund: RefundId(refund), reason: "closed account".into() });
+        }
+        let reached = Rejection::LimitReached { limit: LimitKind::RefundAttempts, max: 2 };
+        assert_eq!(stage.act(ann), Err(reached));
+        stage.must(refund_all(RefundBy::Admin { fee_minor: 0 }, 1));
     }
 }

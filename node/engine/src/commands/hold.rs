@@ -13,7 +13,7 @@ pub(super) fn decide(
     grade: Option<&Grade>,
     seats: &Seats,
 ) -> Result<Events, Rejection> {
-    state.settings.open_phase(now, grade)?;
+    state.open_phase(now, grade)?;
     require_free(state, seats)?;
     require_room(state, buyer, seats.len() as u32)?;
     Ok(smallvec![held(state, now, buyer, seats.clone(), None)])

@@ -14,7 +14,7 @@ pub(super) fn decide(
     grade: Option<&Grade>,
     wish: &Wish,
 ) -> Result<Events, Rejection> {
-    state.settings.open_phase(now, grade)?;
+    state.open_phase(now, grade)?;
     let free = state.seats.free_map().free_count(wish.category, wish.zone);
     if free < wish.count {
         return Err(Rejection::NotEnoughSeats { free });

@@ -13,7 +13,7 @@ pub(super) fn decide(
     grade: Option<&Grade>,
     seat: SeatIndex,
 ) -> Result<Events, Rejection> {
-    if !state.settings.open_phase(now, grade)?.waitlist_open {
+    if !state.open_phase(now, grade)?.waitlist_open {
         return Err(Rejection::WaitlistNotOpen);
     }
     let limits = &state.settings.limits;

@@ -1,8 +1,11 @@
 //! Commands: what can be asked of a performance. One file per command, with its tests beneath it.
 
+mod await_deposit;
 mod begin_payment;
 mod begin_refund;
 mod block;
+mod cancel_performance;
+mod capture_late;
 mod complete_refund;
 mod confirm_payment;
 mod decline_payment;
@@ -14,13 +17,14 @@ mod hold_best_available;
 mod join_waitlist;
 mod leave_waitlist;
 mod release_hold;
-mod shape;
+mod revert_deposit;
+pub(crate) mod shape;
 mod unblock;
 
 use smallvec::SmallVec;
 
-use crate::{Answer, BuyerId, CategoryIndex, Entry, Event, Grade, HoldId, OrderId, RefundId, Rejection};
-use crate::{RequestStamp, SeatIndex, Seats, Sequence, State, Timestamp, ZoneIndex};
+use crate::{Answer, BuyerId, CategoryIndex, CouponUse, Entry, Event, Grade, HoldId, OrderId, RefundId};
+use crate::{Rejection, RequestStamp, SeatIndex, Seats, Sequence, State, Timestamp, ZoneIndex};
 
 /// What one decision changes, in order.
 pub(crate) type Events = SmallVec<[Event; 1]>;
@@ -54,13 +58,18 @@ fn decide_events(state: &State, now: Timestamp, action: &Action) -> Result<Event
         Action::ExtendHold { buyer, hold } => extend_hold::decide(state, now, buyer, *hold),
         Action::ReleaseHold { buyer, hold } => release_hold::decide(state, now, buyer, *hold),
         Action::ExpireHold { hold } => expire_hold::decide(state, now, *hold),
-        Action::BeginPayment { buyer, hold, amount_minor, payment_key } => {
-            begin_payment::decide(state, now, buyer, *hold, *amount_minor, payment_key)
+        Action::BeginPayment { buyer, hold, amount_minor, payment_key, coupon } => {
+            let payment =
+                begin_payment::Payment { amount_minor: *amount_minor, payment_key, coupon: coupon.as_ref() };
+            begin_payment::decide(state, now, buyer, *hold, &payment)
         }
-        Action::ConfirmPayment { order } => confirm_payment::decide(state, *order),
+        Action::AwaitDeposit { order, deadline } => await_deposit::decide(state, now, *order, *deadline),
+        Action::ConfirmPayment { order } => confirm_payment::decide(state, now, *order),
         Action::DeclinePayment { order, reason } => decline_payment::decide(state, now, *order, reason),
-        Action::BeginRefund { asked_by, order, seats } => {
-            begin_refund::decide(state, asked_by.as_ref(), *order, seats)
+        Action::CaptureLate { order } => capture_late::decide(state, now, *order),
+        Action::RevertDeposit { order, note } => revert_deposit::decide(state, now, *order, note),
+        Action::BeginRefund { by, order, seats, note } => {
+            begin_refund::decide(state, now, by, *order, seats, note)
         }
         Action::CompleteRefund { refund } => complete_refund::decide(state, now, *refund),
         Action::FailRefund { refund, reason } => fail_refund::decide(state, *refund, reason),
@@ -70,6 +79,7 @@ fn decide_events(state: &State, now: Timestamp, action: &Action) -> Result<Event
         Action::LeaveWaitlist { buyer, seat } => leave_waitlist::decide(state, buyer, *seat),
         Action::Block { seats } => block::decide(state, seats),
         Action::Unblock { seats } => unblock::decide(state, now, seats),
+        Action::CancelPerformance => cancel_performance::decide(state),
     }
 }
 
@@ -132,10 +142,19 @@ pub enum Action {
         buyer: BuyerId,
         /// The hold.
         hold: HoldId,
-        /// What the caller believes that it costs, in minor units: only compared.
+        /// What the caller believes that it costs after the discount, in minor units: only compared.
         amount_minor: i64,
         /// The provider's key for the payment.
         payment_key: Box<str>,
+        /// The coupon that was reserved for it, if any.
+        coupon: Option<CouponUse>,
+    },
+    /// The provider has opened a virtual account for the order and waits for its deposit.
+    AwaitDeposit {
+        /// The order.
+        order: OrderId,
+        /// When the account closes, by the provider.
+        deadline: Timestamp,
     },
     /// The provider has captured the money.
     ConfirmPayment {
@@ -149,14 +168,28 @@ pub enum Action {
         /// The provider's reason.
         reason: Box<str>,
     },
+    /// The provider has captured the money of an order that was declined.
+    CaptureLate {
+        /// The order.
+        order: OrderId,
+    },
+    /// The bank has taken the deposit of a paid order back.
+    RevertDeposit {
+        /// The order.
+        order: OrderId,
+        /// What the provider says of it.
+        note: Box<str>,
+    },
     /// Begin to refund an order or some of its seats.
     BeginRefund {
-        /// Who asks; none for an administrator.
-        asked_by: Option<BuyerId>,
+        /// Who asks.
+        by: RefundBy,
         /// The order.
         order: OrderId,
         /// Its seats to give back; empty for all that are left.
         seats: Seats,
+        /// Why, in the caller's words.
+        note: Box<str>,
     },
     /// The provider has paid the refund.
     CompleteRefund {
@@ -196,6 +229,22 @@ pub enum Action {
         /// The seats.
         seats: Seats,
     },
+    /// End the sale for good, since the performance will not take place. Its orders are refunded one by one after it.
+    CancelPerformance,
+}
+
+/// Who asks for a refund: it decides what is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundBy {
+    /// The buyer, whom the policy of the performance binds, unless the performance was cancelled.
+    Buyer(BuyerId),
+    /// An administrator, whom it does not bind.
+    Admin {
+        /// What is kept, in minor units.
+        fee_minor: i64,
+    },
+    /// The node, since the performance was cancelled: everything goes back.
+    Cancellation,
 }
 
 /// What `decide` found.

@@ -38,10 +38,14 @@ pub(super) fn check(state: &State, action: &Action) -> Result<(), Rejection> {
         | Action::ReleaseHold { .. }
         | Action::ExpireHold { .. }
         | Action::BeginPayment { .. }
+        | Action::AwaitDeposit { .. }
         | Action::ConfirmPayment { .. }
         | Action::DeclinePayment { .. }
+        | Action::CaptureLate { .. }
+        | Action::RevertDeposit { .. }
         | Action::CompleteRefund { .. }
-        | Action::FailRefund { .. } => Ok(()),
+        | Action::FailRefund { .. }
+        | Action::CancelPerformance => Ok(()),
     }
 }
 
@@ -58,7 +62,7 @@ fn check_count(state: &State, count: u64) -> Result<(), Rejection> {
 }
 
 /// Names the lowest seat that is there twice.
-fn check_distinct(seats: &[SeatIndex]) -> Result<(), Rejection> {
+pub(crate) fn check_distinct(seats: &[SeatIndex]) -> Result<(), Rejection> {
     let mut sorted: SmallVec<[SeatIndex; 16]> = SmallVec::from_slice(seats);
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -23,6 +23,8 @@ pub(crate) struct Hold {
     pub(crate) paying: Option<OrderSlot>,
     /// Whether it was made by an offer to a waiter.
     pub(crate) is_offer: bool,
+    /// Payments of it that have begun: as many as there are orders of it.
+    pub(crate) payments: u32,
 }
 
 #[derive(Clone, Debug)]

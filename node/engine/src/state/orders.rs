@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::buyers::BuyerSlot;
-use crate::{HoldId, OrderId, OrderStateName, RefundId, Seats, Sequence, Timestamp};
+use crate::{CouponUse, HoldId, OrderId, OrderStateName, RefundId, RefundReason, Seats, Sequence, Timestamp};
 
 /// An order in four bytes, also when there may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +34,20 @@ pub(crate) struct Order {
     pub(crate) seats: Seats,
     /// Seats that are sold to the order and not refunded; none until it is paid.
     pub(crate) seats_left: Seats,
+    /// The price of its seats less the discount.
     pub(crate) amount_minor: i64,
     pub(crate) refunded_minor: i64,
+    /// What was kept of refunded seats.
+    pub(crate) fees_minor: i64,
     pub(crate) payment_key: Box<str>,
+    pub(crate) coupon: Option<CouponUse>,
     pub(crate) decline_reason: Option<Box<str>>,
+    /// By when a virtual account must be, or had to be, paid.
+    pub(crate) deposit_deadline: Option<Timestamp>,
+    /// Whether it was captured after it was declined.
+    pub(crate) captured_late: bool,
+    /// In the order in which they began; a list of what the refunds say themselves.
+    pub(crate) refunds: Vec<RefundId>,
     pub(crate) began_at: Timestamp,
     pub(crate) paid_at: Option<Timestamp>,
     pub(crate) last_sequence: Sequence,
@@ -50,8 +60,13 @@ pub(crate) struct Refund {
     pub(crate) order: OrderId,
     pub(crate) seats: Seats,
     pub(crate) amount_minor: i64,
+    pub(crate) fee_minor: i64,
+    pub(crate) reason: RefundReason,
+    pub(crate) note: Box<str>,
     pub(crate) state: RefundState,
     pub(crate) began_at: Timestamp,
+    /// When the provider's answer was noted.
+    pub(crate) settled_at: Option<Timestamp>,
 }
 
 /// What became of a refund.
@@ -109,8 +124,13 @@ impl Orders {
         id
     }
 
+    /// Stores a refund. Its order is there, or the refund is one of a snapshot that `check_invariants` will refuse.
     pub(crate) fn push_refund(&mut self, refund: Refund) -> RefundId {
         let id = self.next_refund_id();
+        let order = position(refund.order.0).and_then(|position| self.orders.get_mut(position));
+        if let Some(order) = order {
+            order.refunds.push(id);
+        }
         if refund.state == RefundState::Pending {
             self.pending_refunds.insert(id);
         }
@@ -119,19 +139,18 @@ impl Orders {
     }
 
     /// Notes the provider's answer on a payment.
-    pub(crate) fn settle(&mut self, id: OrderId, outcome: OrderStateName) -> &mut Order {
+    pub(crate) fn settle(&mut self, id: OrderId, outcome: OrderStateName) {
         assert!(self.paying.remove(&id), "only a payment in progress has an outcome");
-        let order = self.get_mut(id);
-        order.state = outcome;
-        order
+        self.get_mut(id).state = outcome;
     }
 
     /// Notes the provider's answer on a refund.
-    pub(crate) fn settle_refund(&mut self, id: RefundId, outcome: RefundState) -> &Refund {
+    pub(crate) fn settle_refund(&mut self, id: RefundId, at: Timestamp, outcome: RefundState) -> &Refund {
         assert!(self.pending_refunds.remove(&id), "only a pending refund has an outcome");
         let refund = position(id.0).and_then(|position| self.refunds.get_mut(position));
         let refund = refund.expect("a pending refund was pushed");
         refund.state = outcome;
+        refund.settled_at = Some(at);
         refund
     }
 

@@ -1,6 +1,6 @@
 //! The invariants, judged from the journal alone: neither the engine's state nor the model is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use earlybird_engine::*;
 
@@ -14,6 +14,16 @@ struct Order {
     hold: HoldId,
     buyer: BuyerId,
     seats: Seats,
+    /// What was charged, and what of it is back, kept or lost.
+    charged_minor: i64,
+    settled_minor: i64,
+    is_reverted: bool,
+}
+
+struct Refund {
+    seats: Seats,
+    settles_minor: i64,
+    reason: RefundReason,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +40,10 @@ pub(crate) struct Audit {
     claims: BTreeMap<SeatIndex, Claim>,
     holds: BTreeMap<HoldId, Hold>,
     orders: BTreeMap<OrderId, Order>,
-    refunds: BTreeMap<RefundId, Seats>,
+    refunds: BTreeMap<RefundId, Refund>,
+    cancelled: bool,
+    /// Holds whose payment is awaited.
+    paying: BTreeSet<HoldId>,
     /// Acknowledged joins, in order.
     queue: Vec<(SeatIndex, BuyerId)>,
     answered: BTreeMap<RequestId, u64>,
@@ -68,7 +81,10 @@ impl Audit {
 
     fn event(&mut self, at: Timestamp, event: &Event, settings: &Settings) {
         match event {
-            Event::Held { hold, buyer, seats, deadline, .. } => self.hold(*hold, buyer, seats, *deadline, at),
+            Event::Held { hold, buyer, seats, deadline, .. } => {
+                assert!(!self.cancelled, "nothing is held of a cancelled performance");
+                self.hold(*hold, buyer, seats, *deadline, at);
+            }
             Event::Offered { hold, buyer, seat, deadline } => {
                 let place = self.queue.iter().position(|(other, waiter)| other == seat && waiter == buyer);
                 let place = place.expect("I6: an offer goes to a waiter");
@@ -107,49 +123,96 @@ impl Audit {
                     assert_eq!(self.claims.remove(seat), Some(Claim::Blocked), "I1");
                 }
             }
-            money => self.money_event(at, money),
+            money => self.money_event(at, money, settings),
         }
     }
 
     /// What happens between the engine and the payment provider.
-    fn money_event(&mut self, at: Timestamp, event: &Event) {
+    fn money_event(&mut self, at: Timestamp, event: &Event, settings: &Settings) {
         match event {
-            Event::PaymentBegun { order, hold, .. } => {
+            Event::PaymentBegun { order, hold, amount_minor, .. } => {
                 let Hold { buyer, seats, deadline } = &self.holds[hold];
                 assert!(at < *deadline, "I4: payment begins before the deadline");
-                let order_record = Order { hold: *hold, buyer: buyer.clone(), seats: seats.clone() };
-                assert!(self.orders.insert(*order, order_record).is_none());
+                assert!(*amount_minor >= 0, "I3: nobody is paid for buying");
+                let record = Order {
+                    hold: *hold,
+                    buyer: buyer.clone(),
+                    seats: seats.clone(),
+                    charged_minor: *amount_minor,
+                    settled_minor: 0,
+                    is_reverted: false,
+                };
+                assert!(self.orders.insert(*order, record).is_none());
+                assert!(self.paying.insert(*hold), "I3: one payment of a hold at a time");
             }
             Event::PaymentConfirmed { order } => {
-                let Order { hold, seats, .. } = &self.orders[order];
-                assert!(self.holds.remove(hold).is_some(), "I3: what is paid was held until now");
-                for seat in seats {
-                    assert_eq!(
-                        self.claims.insert(*seat, Claim::Order(*order)),
-                        Some(Claim::Hold(*hold)),
-                        "I1"
-                    );
-                }
+                assert!(
+                    self.holds.contains_key(&self.orders[order].hold),
+                    "I3: what is paid was held until now"
+                );
+                self.paying.remove(&self.orders[order].hold);
+                self.sell(*order);
+            }
+            Event::LateSold { order } => {
+                assert!(!self.cancelled, "nothing is sold of a cancelled performance");
+                self.sell(*order);
+            }
+            Event::DepositAwaited { deadline, .. } => {
+                let ttl = settings.deposit_ttl_ms.expect("it takes virtual accounts");
+                assert!(*deadline <= at.plus(ttl), "a deposit is awaited for so long and no longer");
             }
             Event::PaymentDeclined { order, freed, .. } => {
                 let hold = self.orders[order].hold;
-                assert_eq!(*freed, at >= self.holds[&hold].deadline, "I5: the time that is left stays");
+                self.paying.remove(&hold);
+                let is_over = at >= self.holds[&hold].deadline || self.cancelled;
+                assert_eq!(*freed, is_over, "I5: the time that is left stays");
                 if *freed {
                     self.free_hold(hold);
                 }
             }
-            Event::RefundBegun { refund, seats, .. } => {
-                self.refunds.insert(*refund, seats.clone());
+            Event::RefundBegun { refund, seats, amount_minor, fee_minor, reason, .. } => {
+                assert!(*amount_minor >= 0 && *fee_minor >= 0, "I3: a refund takes nothing");
+                let (seats, settles_minor, reason) = (seats.clone(), amount_minor + fee_minor, *reason);
+                self.refunds.insert(*refund, Refund { seats, settles_minor, reason });
             }
-            Event::Refunded { refund, order } => {
-                for seat in self.refunds.remove(refund).expect("I3: one refund, once") {
-                    assert_eq!(self.claims.remove(&seat), Some(Claim::Order(*order)), "I2: sold until now");
-                }
-            }
+            Event::Refunded { refund, order } => self.refunded(*refund, *order),
             Event::RefundFailed { refund, .. } => {
                 assert!(self.refunds.remove(refund).is_some(), "I3: one outcome");
             }
+            Event::PerformanceCancelled => {
+                self.cancelled = true;
+                self.queue.clear();
+                let ended: Vec<_> =
+                    self.holds.keys().copied().filter(|id| !self.paying.contains(id)).collect();
+                ended.into_iter().for_each(|id| self.free_hold(id));
+            }
             other => unreachable!("{other:?} is not about money"),
+        }
+    }
+
+    /// The seats are the order's, from its hold or, once that is gone, from nobody.
+    fn sell(&mut self, id: OrderId) {
+        let Order { hold, seats, .. } = &self.orders[&id];
+        let from = self.holds.remove(hold).map(|_| Claim::Hold(*hold));
+        for seat in seats {
+            assert_eq!(self.claims.insert(*seat, Claim::Order(id)), from, "I1");
+        }
+    }
+
+    fn refunded(&mut self, refund: RefundId, id: OrderId) {
+        let Refund { seats, settles_minor, reason } =
+            self.refunds.remove(&refund).expect("I3: one refund, once");
+        for seat in seats {
+            assert_eq!(self.claims.remove(&seat), Some(Claim::Order(id)), "I2: sold until now");
+        }
+        let is_left = self.claims.values().any(|claim| *claim == Claim::Order(id));
+        let order = self.orders.get_mut(&id).expect("a refund is of an order");
+        order.settled_minor += settles_minor;
+        order.is_reverted |= reason == RefundReason::DepositReverted;
+        let (settled, charged) = (order.settled_minor, order.charged_minor);
+        assert!(settled <= charged, "I3: order {id} settles {settled} of {charged}");
+        if !is_left && !order.is_reverted {
+            assert_eq!(settled, charged, "I3: all seats are back, and so is what was paid for them");
         }
     }
 

@@ -35,7 +35,7 @@ fn busy_state() -> State {
 fn refuses_other_versions_and_more_or_fewer_bytes() {
     let bytes = encode_snapshot(&busy_state().snapshot());
     assert_eq!(decode_snapshot(&[]), Err(CodecError::Empty));
-    assert_eq!(decode_snapshot(&[2, 0]), Err(CodecError::UnknownVersion(2)));
+    assert_eq!(decode_snapshot(&[3, 0]), Err(CodecError::UnknownVersion(3)));
     assert_eq!(decode_entry(&[0]), Err(CodecError::UnknownVersion(0)));
     let longer: Vec<u8> = bytes.iter().copied().chain([0]).collect();
     assert_eq!(decode_snapshot(&longer), Err(CodecError::TrailingBytes(1)));
@@ -70,7 +70,7 @@ proptest! {
     #[test]
     fn garbage_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..300), version in any::<bool>()) {
         if version && !bytes.is_empty() {
-            bytes[0] = 1;
+            bytes[0] = 1 + bytes[0] % 2;
         }
         let _ = decode_entry(&bytes);
         let _ = decode_snapshot(&bytes);

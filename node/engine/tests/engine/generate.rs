@@ -59,6 +59,7 @@ pub(crate) fn settings(random: &mut StdRng, layout: &Layout) -> Settings {
         hold_ttl_ms: Millis(ttl),
         offer_ttl_ms: Millis(random.random_range(50..600)),
         hold_total_ms_max: Millis(ttl * random.random_range(1..=3)),
+        payment_attempts_max: random.random_range(1..=4),
         request_memory_ms: Millis(random.random_range(50..5_000)),
         requests_remembered_max: random.random_range(0..=100),
     };
@@ -78,8 +79,22 @@ pub(crate) fn settings(random: &mut StdRng, layout: &Layout) -> Settings {
         };
         vec![presale, general(OPENS + 3_500, OPENS + random.random_range(10_000..40_000))]
     };
-    let prices = layout.categories.iter().map(|_| random.random_range(0..5) * 1_000);
-    Settings { phases, limits, price_minor_by_category: prices.collect(), currency: "KRW".into() }
+    let prices = layout.categories.iter().map(|_| random.random_range(0..5) * 777);
+    let price_minor_by_category = prices.collect();
+    let (refunds, deposit_ttl_ms) = (refund_policy(random), random.random_bool(0.8).then_some(Millis(300)));
+    Settings { phases, limits, price_minor_by_category, currency: "KRW".into(), refunds, deposit_ttl_ms }
+}
+
+fn refund_policy(random: &mut StdRng) -> RefundPolicy {
+    RefundPolicy {
+        buyers_may_refund: random.random_bool(0.9),
+        closes_at: random.random_bool(0.2).then(|| Timestamp(OPENS + random.random_range(1_000..15_000))),
+        fee: match random.random_range(0..4) {
+            0 => RefundFee::BasisPoints(0),
+            1 => RefundFee::BasisPoints(random.random_range(0..=10_000)),
+            _ => RefundFee::PerSeatMinor(random.random_range(0..1_500)),
+        },
+    }
 }
 
 pub(crate) fn buyers(random: &mut StdRng) -> Vec<BuyerId> {
@@ -95,7 +110,7 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
         1 => Some(Grade("silver".into())),
         _ => None,
     };
-    match random.random_range(0..100) {
+    match random.random_range(0..108) {
         0..16 => {
             let count = random.random_range(1..=3);
             Action::Hold { buyer, grade, seats: some_seats(random, model, |seat| seat == Seat::Free, count) }
@@ -120,8 +135,11 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
             let (buyer, hold) = some_hold(random, model, buyer);
             let seats = model.holds.iter().find(|other| other.id == hold).map(|hold| &hold.seats);
             let wrong = i64::from(random.random_bool(0.05));
-            let amount_minor = seats.map_or(0, |seats| model.price(seats)) + wrong;
-            Action::BeginPayment { buyer, hold, amount_minor, payment_key: "key".into() }
+            let price_minor = seats.map_or(0, |seats| model.price(seats));
+            let coupon = random.random_bool(0.4).then(|| coupon(random, price_minor));
+            let discount_minor = coupon.as_ref().map_or(0, |coupon| coupon.discount_minor);
+            let amount_minor = price_minor.saturating_sub(discount_minor) + wrong;
+            Action::BeginPayment { buyer, hold, amount_minor, payment_key: "key".into(), coupon }
         }
         53..57 => Action::ConfirmPayment { order: some_order(random, model, OrderStateName::Paying) },
         57..61 => {
@@ -146,6 +164,19 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
             let count = random.random_range(1..=3);
             Action::Block { seats: some_seats(random, model, |seat| seat == Seat::Free, count) }
         }
+        100..102 => {
+            let (order, left) =
+                (some_order(random, model, OrderStateName::Paying), random.random_range(0..600));
+            let latest = model.orders.iter().map(|order| order.began_at.0).max().unwrap_or(OPENS);
+            Action::AwaitDeposit { order, deadline: Timestamp(latest + left) }
+        }
+        102..106 => Action::CaptureLate { order: some_order(random, model, OrderStateName::Declined) },
+        106 => {
+            let order = some_order(random, model, OrderStateName::Paid);
+            Action::RevertDeposit { order, note: "recalled".into() }
+        }
+        // Late, or the rest of the history says little.
+        107 if model.sequence > 250 && random.random_bool(0.4) => Action::CancelPerformance,
         _ => {
             let count = random.random_range(1..=3);
             Action::Unblock { seats: some_seats(random, model, |seat| seat == Seat::Blocked, count) }
@@ -157,13 +188,29 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
 fn refund(random: &mut StdRng, model: &Model, buyer: BuyerId) -> Action {
     let order = some_order(random, model, OrderStateName::Paid);
     let known = model.orders.get((order.0 as usize).wrapping_sub(1));
-    let asked_by = known.filter(|_| random.random_bool(0.8)).map(|order| order.buyer.clone());
+    let owner = known.filter(|_| random.random_bool(0.8)).map(|order| order.buyer.clone());
     let left = known.map_or(&[][..], |order| &order.seats_left);
     let mut seats: Seats = left.iter().copied().filter(|_| random.random_bool(0.6)).collect();
     if random.random_bool(0.1) {
         seats.extend(some_seats(random, model, |seat| matches!(seat, Seat::Order(_)), 1));
     }
-    Action::BeginRefund { asked_by: asked_by.or(random.random_bool(0.3).then_some(buyer)), order, seats }
+    let by = match owner.or(random.random_bool(0.3).then_some(buyer)) {
+        Some(buyer) => RefundBy::Buyer(buyer),
+        None if random.random_bool(0.3) => RefundBy::Cancellation,
+        None => RefundBy::Admin { fee_minor: [0, 0, 100, -1][random.random_range(0..4)] },
+    };
+    Action::BeginRefund { by, order, seats, note: ["", "ill"][random.random_range(0..2)].into() }
+}
+
+/// A coupon that is worth some or all of the price; now and then something that no coupon can be worth.
+fn coupon(random: &mut StdRng, price_minor: i64) -> CouponUse {
+    let discount_minor = match random.random_range(0..20) {
+        0 => -1,
+        1 => price_minor + 1,
+        2..4 => price_minor,
+        _ => random.random_range(0..=price_minor),
+    };
+    CouponUse { coupon: format!("coupon-{discount_minor}").into(), discount_minor }
 }
 
 /// Mostly seats that are wanted; sometimes any, twice the same, or one that is not there.

@@ -8,4 +8,5 @@ mod histories;
 mod model;
 mod model_act;
 mod model_best;
+mod model_money;
 mod observe;

@@ -35,6 +35,10 @@ pub(crate) struct Order {
     pub(crate) seats_left: Seats,
     pub(crate) amount_minor: i64,
     pub(crate) refunded_minor: i64,
+    pub(crate) fees_minor: i64,
+    pub(crate) coupon: Option<CouponUse>,
+    pub(crate) deposit_deadline: Option<Timestamp>,
+    pub(crate) captured_late: bool,
     pub(crate) state: OrderStateName,
     pub(crate) decline_reason: Option<Box<str>>,
     pub(crate) began_at: Timestamp,
@@ -47,7 +51,12 @@ pub(crate) struct Refund {
     pub(crate) order: OrderId,
     pub(crate) seats: Seats,
     pub(crate) amount_minor: i64,
+    pub(crate) fee_minor: i64,
+    pub(crate) reason: RefundReason,
+    pub(crate) note: Box<str>,
     pub(crate) state: RefundState,
+    pub(crate) began_at: Timestamp,
+    pub(crate) settled_at: Option<Timestamp>,
 }
 
 pub(crate) struct Model {
@@ -62,6 +71,7 @@ pub(crate) struct Model {
     /// Everybody who waits for anything, in the order of joining.
     pub(crate) queue: Vec<(SeatIndex, BuyerId)>,
     pub(crate) answered: Vec<(RequestStamp, Timestamp, Answer)>,
+    pub(crate) cancelled_at: Option<Timestamp>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -85,6 +95,7 @@ impl Model {
             refunds,
             queue,
             answered,
+            cancelled_at: None,
         }
     }
 
@@ -152,6 +163,9 @@ impl Model {
     }
 
     pub(crate) fn phase(&self, now: Timestamp, grade: Option<&Grade>) -> Result<SalePhase, Rejection> {
+        if self.cancelled_at.is_some() {
+            return Err(Rejection::PerformanceCancelled);
+        }
         let fits = |phase: &&SalePhase| match &phase.audience {
             Audience::General => true,
             Audience::Presale(grades) => grade.is_some_and(|grade| grades.contains(grade)),

@@ -2,7 +2,7 @@
 
 use earlybird_engine::*;
 
-use crate::model::{Model, Order, Refund, Seat};
+use crate::model::{Model, Seat};
 use crate::model_best;
 
 impl Model {
@@ -20,22 +20,21 @@ impl Model {
                 Ok(Answer::Released { hold: *hold })
             }
             Action::ExpireHold { hold } => self.expire(now, *hold),
-            Action::BeginPayment { buyer, hold, amount_minor, .. } => {
-                self.begin_payment(now, buyer, *hold, *amount_minor)
+            Action::BeginPayment { buyer, hold, amount_minor, coupon, .. } => {
+                self.begin_payment(now, buyer, *hold, *amount_minor, coupon.as_ref())
+            }
+            Action::AwaitDeposit { order, deadline } => self.await_deposit(now, *order, *deadline),
+            Action::CaptureLate { order } => self.capture_late(now, *order),
+            Action::RevertDeposit { order, note } => {
+                let seats = self.order_in(*order, OrderStateName::Paid)?.seats_left.clone();
+                self.refund(now, *order, seats, (0, 0), RefundReason::DepositReverted, note)
             }
             Action::ConfirmPayment { order } => self.confirm(now, *order),
             Action::DeclinePayment { order, reason } => self.decline(now, *order, reason),
-            Action::BeginRefund { asked_by, order, seats } => {
-                self.begin_refund(asked_by.as_ref(), *order, seats)
-            }
+            Action::BeginRefund { by, order, seats, note } => self.begin_refund(now, by, *order, seats, note),
             Action::CompleteRefund { refund } => self.complete_refund(now, *refund),
-            Action::FailRefund { refund, reason } => {
-                let refund = self.pending_refund(*refund)?;
-                refund.state = RefundState::Failed(reason.clone());
-                let order = refund.order;
-                self.order_in(order, OrderStateName::Refunding)?.state = OrderStateName::Paid;
-                Ok(Answer::Done)
-            }
+            Action::FailRefund { refund, reason } => self.fail_refund(now, *refund, reason),
+            Action::CancelPerformance => self.cancel(now),
             Action::JoinWaitlist { buyer, grade, seat } => self.join(now, buyer, grade.as_ref(), *seat),
             Action::LeaveWaitlist { buyer, seat } => {
                 let place = self.queue.iter().position(|(other, waiter)| other == seat && waiter == buyer);
@@ -134,102 +133,6 @@ impl Model {
             return Err(Rejection::NotDue);
         }
         self.free_hold(now, at);
-        Ok(Answer::Done)
-    }
-
-    fn begin_payment(
-        &mut self,
-        now: Timestamp,
-        buyer: &BuyerId,
-        hold: HoldId,
-        amount_minor: i64,
-    ) -> Result<Answer, Rejection> {
-        let at = self.usable(now, buyer, hold)?;
-        let seats = self.holds[at].seats.clone();
-        let expected_minor = self.price(&seats);
-        if amount_minor != expected_minor {
-            let currency = self.settings.currency.clone();
-            return Err(Rejection::AmountMismatch { expected_minor, currency });
-        }
-        let order = OrderId(self.orders.len() as u64 + 1);
-        self.holds[at].order = Some(order);
-        self.orders.push(Order {
-            buyer: buyer.clone(),
-            hold,
-            seats,
-            seats_left: Seats::new(),
-            amount_minor: expected_minor,
-            refunded_minor: 0,
-            state: OrderStateName::Paying,
-            decline_reason: None,
-            began_at: now,
-            paid_at: None,
-            last_sequence: self.sequence + 1,
-        });
-        Ok(Answer::PaymentBegun { order, amount_minor: expected_minor })
-    }
-
-    fn confirm(&mut self, now: Timestamp, id: OrderId) -> Result<Answer, Rejection> {
-        let order = self.order_in(id, OrderStateName::Paying)?;
-        order.state = OrderStateName::Paid;
-        order.paid_at = Some(now);
-        order.seats_left = order.seats.clone();
-        let (seats, hold) = (order.seats.clone(), order.hold);
-        self.holds.retain(|other| other.id != hold);
-        self.set(&seats, Seat::Order(id));
-        Ok(Answer::Done)
-    }
-
-    fn decline(&mut self, now: Timestamp, id: OrderId, reason: &str) -> Result<Answer, Rejection> {
-        let order = self.order_in(id, OrderStateName::Paying)?;
-        order.state = OrderStateName::Declined;
-        order.decline_reason = Some(reason.into());
-        let hold = order.hold;
-        let at = self.holds.iter().position(|other| other.id == hold).expect("it is being paid");
-        self.holds[at].order = None;
-        if now >= self.holds[at].deadline {
-            self.free_hold(now, at);
-        }
-        Ok(Answer::Done)
-    }
-
-    fn begin_refund(
-        &mut self,
-        asked_by: Option<&BuyerId>,
-        id: OrderId,
-        seats: &Seats,
-    ) -> Result<Answer, Rejection> {
-        let order = self.order_of(id)?;
-        if asked_by.is_some_and(|buyer| *buyer != order.buyer) {
-            return Err(Rejection::NotHolder);
-        }
-        if order.state != OrderStateName::Paid {
-            return Err(Rejection::OrderState(order.state));
-        }
-        let is_foreign = |seat: &SeatIndex| !order.seats_left.contains(seat);
-        let foreign: SeatList = seats.iter().copied().filter(is_foreign).collect();
-        if !foreign.is_empty() {
-            return Err(Rejection::SeatNotInOrder(foreign));
-        }
-        let order = self.order_in(id, OrderStateName::Paid)?;
-        order.state = OrderStateName::Refunding;
-        let seats = if seats.is_empty() { order.seats_left.clone() } else { seats.clone() };
-        let amount_minor = self.price(&seats);
-        self.refunds.push(Refund { order: id, seats, amount_minor, state: RefundState::Pending });
-        Ok(Answer::RefundBegun { refund: RefundId(self.refunds.len() as u64), order: id, amount_minor })
-    }
-
-    fn complete_refund(&mut self, now: Timestamp, refund: RefundId) -> Result<Answer, Rejection> {
-        let refund = self.pending_refund(refund)?;
-        refund.state = RefundState::Completed;
-        let Refund { order, seats, amount_minor, .. } = refund.clone();
-        let order = self.order_in(order, OrderStateName::Refunding)?;
-        order.refunded_minor += amount_minor;
-        order.seats_left.retain(|seat| !seats.contains(seat));
-        let is_empty = order.seats_left.is_empty();
-        order.state = if is_empty { OrderStateName::Refunded } else { OrderStateName::Paid };
-        let buyer = order.buyer.clone();
-        self.free(now, &seats, Some(&buyer));
         Ok(Answer::Done)
     }
 

@@ -7,6 +7,7 @@ use crate::model::{Model, Seat};
 /// Compares everything that changes with nearly every command.
 pub(crate) fn assert_same(state: &State, model: &Model, buyers: &[BuyerId]) {
     assert_eq!(state.sequence().0, model.sequence);
+    assert_eq!(state.cancelled_at(), model.cancelled_at);
     let mut counts = Counts { waiters: model.queue.len() as u32, ..Counts::default() };
     for (index, &seat) in model.seats.iter().enumerate() {
         let index = SeatIndex(index as u32);
@@ -77,6 +78,9 @@ pub(crate) fn assert_same_orders(state: &State, model: &Model) {
             view.order
         );
         assert_eq!((view.amount_minor, view.refunded_minor), (order.amount_minor, order.refunded_minor));
+        assert_eq!((view.fees_minor, view.coupon), (order.fees_minor, order.coupon.as_ref()));
+        let late = (view.captured_late, view.deposit_deadline);
+        assert_eq!(late, (order.captured_late, order.deposit_deadline), "order {}", view.order);
         assert_eq!((view.began_at, view.paid_at), (order.began_at, order.paid_at), "order {}", view.order);
         assert_eq!((view.decline_reason, view.payment_key), (order.decline_reason.as_deref(), "key"));
         assert_eq!(view.last_sequence.0, order.last_sequence, "order {}", view.order);
@@ -90,6 +94,10 @@ pub(crate) fn assert_same_orders(state: &State, model: &Model) {
             (refund.order, &*refund.seats, refund.amount_minor)
         );
         assert_eq!(*view.state, refund.state, "refund {id}");
+        let why = (view.fee_minor, view.reason, view.note);
+        assert_eq!(why, (refund.fee_minor, refund.reason, &*refund.note), "refund {id}");
+        assert_eq!((view.began_at, view.settled_at), (refund.began_at, refund.settled_at), "refund {id}");
+        assert!(state.refunds_of(refund.order).any(|other| other == view), "refund {id} is its order's");
     }
     assert_eq!(state.refund(RefundId(model.refunds.len() as u64 + 1)), None);
     let pending = model.refunds.iter().filter(|refund| refund.state == RefundState::Pending).count();

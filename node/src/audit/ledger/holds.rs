@@ -17,6 +17,8 @@ pub(super) struct Hold {
     pub(super) extensions: u32,
     /// The payment that is awaited.
     pub(super) order: Option<OrderId>,
+    /// Payments that were begun.
+    pub(super) payments: u32,
 }
 
 /// A hold as the books have it.
@@ -39,6 +41,7 @@ impl Ledger {
         deadline: Timestamp,
         findings: &mut Findings,
     ) {
+        self.require_open(findings);
         findings.require(Rule::Journal, id.0 == self.holds_accepted + 1, || {
             format!("hold {id} follows hold {}", self.holds_accepted)
         });
@@ -61,7 +64,8 @@ impl Ledger {
             )
         });
         let (seats, created_at) = (Seats::from_slice(seats), self.at);
-        self.holds.insert(id, Hold { buyer, seats, deadline, created_at, extensions: 0, order: None });
+        let (extensions, order, payments) = (0, None, 0);
+        self.holds.insert(id, Hold { buyer, seats, deadline, created_at, extensions, order, payments });
     }
 
     pub(super) fn extended(&mut self, id: HoldId, deadline: Timestamp, findings: &mut Findings) {

@@ -3,6 +3,7 @@
 //! ```text
 //!  Entry ──► holds      claims on seats, deadlines      I1 I5 I10 I13
 //!       ├──► orders     payments and refunds            I2 I3 I4
+//!       ├──► coupons    which order uses which          I14
 //!       ├──► waitlists  joins, offers, who is eligible  I6 I7
 //!       ├──► requests   what had its effect             I8
 //!       └──► timing     epochs, lateness                I5 I9
@@ -12,6 +13,7 @@
 //! A violation is noted and the books go on, as well as they can: one fault may be followed by others that it causes.
 
 mod buyers;
+mod coupons;
 mod holds;
 mod money;
 mod orders;
@@ -31,15 +33,17 @@ use super::findings::Findings;
 use super::report::Lateness;
 use super::rule::Rule;
 use buyers::{BuyerBook, BuyerNumber};
+use coupons::CouponBook;
 use holds::Hold;
 use orders::{Order, Refund};
+use payments::Payment;
 use requests::RequestBook;
 use seats::SeatBook;
 use timing::Timing;
 use waitlists::QueueBook;
 
 pub(super) use holds::HoldRecord;
-pub(super) use orders::{OrderRecord, RefundOutcome};
+pub(super) use orders::{OrderRecord, RefundOutcome, RefundRecord};
 pub(super) use seats::Owner;
 
 /// What the events add up to.
@@ -54,6 +58,9 @@ pub(super) struct Ledger {
     orders: Vec<Order>,
     /// By number, from 1.
     refunds: Vec<Refund>,
+    coupons: CouponBook,
+    /// Whether the performance was cancelled.
+    cancelled: bool,
     buyers: BuyerBook,
     queues: QueueBook,
     requests: RequestBook,
@@ -77,6 +84,8 @@ impl Ledger {
             holds_accepted: 0,
             orders: Vec::new(),
             refunds: Vec::new(),
+            coupons: CouponBook::default(),
+            cancelled: false,
             buyers: BuyerBook::default(),
             queues: QueueBook::default(),
             requests: RequestBook::default(),
@@ -128,18 +137,6 @@ impl Ledger {
             Event::Extended { hold, deadline } => self.extended(*hold, *deadline, findings),
             Event::Released { hold } => self.released(*hold, findings),
             Event::Expired { hold } => self.expired(*hold, findings),
-            Event::PaymentBegun { order, hold, amount_minor, payment_key } => {
-                self.payment_begun(*order, *hold, *amount_minor, payment_key, findings);
-            }
-            Event::PaymentConfirmed { order } => self.payment_confirmed(*order, findings),
-            Event::PaymentDeclined { order, reason, freed } => {
-                self.payment_declined(*order, reason, *freed, findings);
-            }
-            Event::RefundBegun { refund, order, seats, amount_minor } => {
-                self.refund_begun(*refund, *order, seats, *amount_minor, findings);
-            }
-            Event::Refunded { refund, order } => self.refunded(*refund, *order, findings),
-            Event::RefundFailed { refund, order, .. } => self.refund_failed(*refund, *order, findings),
             Event::WaitlistJoined { seat, buyer } => self.joined(*seat, buyer, findings),
             Event::WaitlistLeft { seat, buyer } => self.left(*seat, buyer, findings),
             Event::Blocked { seats } => {
@@ -149,7 +146,54 @@ impl Ledger {
                 self.seats.pass_all(seats, Owner::Administrator, Owner::Nobody, findings);
                 self.unsettled.extend_from_slice(seats);
             }
+            Event::PerformanceCancelled => self.performance_cancelled(findings),
+            money => self.money_event(money, findings),
         }
+    }
+
+    /// What happens between the engine and the payment provider.
+    fn money_event(&mut self, event: &Event, findings: &mut Findings) {
+        match event {
+            Event::PaymentBegun { order, hold, amount_minor, payment_key, coupon } => {
+                let payment = Payment { amount_minor: *amount_minor, payment_key, coupon: coupon.as_ref() };
+                self.payment_begun(*order, *hold, &payment, findings);
+            }
+            Event::DepositAwaited { order, deadline } => self.deposit_awaited(*order, *deadline, findings),
+            Event::PaymentConfirmed { order } => self.payment_confirmed(*order, findings),
+            Event::LateSold { order } => self.late_sold(*order, findings),
+            Event::PaymentDeclined { order, reason, freed } => {
+                self.payment_declined(*order, reason, *freed, findings);
+            }
+            Event::RefundBegun { refund, order, seats, amount_minor, fee_minor, reason, note: _ } => {
+                let (seats, outcome) = (seats.clone(), RefundOutcome::Pending);
+                let (amount_minor, fee_minor, reason) = (*amount_minor, *fee_minor, *reason);
+                let begun = Refund { order: *order, seats, amount_minor, fee_minor, reason, outcome };
+                self.refund_begun(*refund, begun, findings);
+            }
+            Event::Refunded { refund, order } => self.refunded(*refund, *order, findings),
+            Event::RefundFailed { refund, order, .. } => self.refund_failed(*refund, *order, findings),
+            other => {
+                findings.violated(Rule::Journal, || format!("{} is not known to the ledger", other.kind()))
+            }
+        }
+    }
+
+    /// The performance will not take place: holds that are not being paid, and waitlists, end with it.
+    fn performance_cancelled(&mut self, findings: &mut Findings) {
+        self.require_open(findings);
+        self.cancelled = true;
+        self.empty_waitlists();
+        let ended = self.holds.iter().filter(|(_, hold)| hold.order.is_none());
+        let ended: Vec<_> = ended.map(|(id, hold)| (*id, hold.clone())).collect();
+        for (id, hold) in ended {
+            self.free_hold(id, &hold, findings);
+        }
+    }
+
+    /// Nothing is sold of a cancelled performance.
+    fn require_open(&self, findings: &mut Findings) {
+        findings
+            .require(Rule::Journal, !self.cancelled, || "the performance was cancelled before".to_owned());
     }
 
     /// The sums that are kept apart from each other agree (I11).

@@ -57,6 +57,7 @@ impl QueueBook {
 
 impl Ledger {
     pub(super) fn joined(&mut self, seat: SeatIndex, buyer: &BuyerId, findings: &mut Findings) {
+        self.require_open(findings);
         let buyer = self.buyers.number(buyer);
         let name = &self.buyers.get(buyer).name.0;
         let fresh = self.buyers.get(buyer).joining_of(seat).is_none();
@@ -90,6 +91,16 @@ impl Ledger {
             format!("{} leaves the waitlist of seat {seat}, and is not in it", self.buyers.get(buyer).name.0)
         });
         self.forget(seat, buyer, joining);
+    }
+
+    /// Nobody waits any more.
+    pub(super) fn empty_waitlists(&mut self) {
+        let waits = self.queues.queues.iter();
+        let waits = waits.flat_map(|(seat, queue)| queue.values().map(move |buyer| (*seat, *buyer)));
+        for (seat, buyer) in waits.collect::<Vec<_>>() {
+            let joining = self.buyers.get(buyer).joining_of(seat);
+            self.forget(seat, buyer, joining);
+        }
     }
 
     /// The buyer is offered the seat, and leaves its waitlist by it.

@@ -64,7 +64,7 @@ fn an_entry_that_is_there_twice_is_noticed() {
 #[test]
 fn a_garbled_body_is_corrupt() {
     let mut script = three();
-    script.records[1].body = b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff".as_slice().into();
+    script.records[1].body = b"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff".as_slice().into();
     script.assert_violates(Rule::Journal, 1, "entry 2: corrupt: malformed");
     script.records[1].body = bytes::Bytes::new();
     script.assert_violates(Rule::Journal, 1, "entry 2: corrupt: no bytes");
@@ -144,7 +144,7 @@ fn a_wrong_snapshot_is_noticed() {
 #[test]
 fn a_damaged_snapshot_is_noticed() {
     let row =
-        SnapshotRow { body: b"\x01garbage".as_slice().into(), ..snapshot(2, &state_after(&three(), 2)) };
+        SnapshotRow { body: b"\x02garbage".as_slice().into(), ..snapshot(2, &state_after(&three(), 2)) };
     assert_violation(replay_with(&row), Rule::Snapshot, 1, "the snapshot of entry 2: malformed");
     let row = snapshot(1, &state_after(&three(), 2));
     assert_violation(replay_with(&row), Rule::Snapshot, 1, "the snapshot of entry 1 is one of entry 2");
@@ -183,7 +183,7 @@ fn ledger_and_engine_are_compared_in_everything() {
     for (entries, text) in [
         (all - 1, "3 wait by the ledger"),
         (all - 3, "hold 2 is HoldRecord"),
-        (all - 4, "refund 1 is (OrderId(1)"),
+        (all - 4, "refund 1 is RefundRecord"),
         (all - 5, "order 1 is OrderRecord"),
     ] {
         let told = disagreements(entries);

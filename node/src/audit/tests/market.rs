@@ -24,23 +24,33 @@ pub(super) fn wish(random: &mut StdRng, state: &State) -> Action {
         }
         32..37 => Action::ExtendHold { buyer: holder, hold: id },
         37..45 => Action::ReleaseHold { buyer: holder, hold: id },
-        45..53 => Action::BeginPayment {
-            buyer: holder,
-            hold: id,
-            amount_minor: hold.map_or(0, |hold| 100 * hold.seats.len() as i64),
-            payment_key: "key".into(),
-        },
+        45..53 => {
+            let price_minor = hold.map_or(0, |hold| 100 * hold.seats.len() as i64);
+            let coupon = random.random_bool(0.3).then(|| coupon(random, state, price_minor));
+            let amount_minor = price_minor - coupon.as_ref().map_or(0, |coupon| coupon.discount_minor);
+            Action::BeginPayment { buyer: holder, hold: id, amount_minor, payment_key: "key".into(), coupon }
+        }
         53..57 => Action::ConfirmPayment { order: paying },
         57..60 => Action::DeclinePayment { order: paying, reason: "no money".into() },
         60..66 => {
             let paid = state.orders().filter(|order| order.state == OrderStateName::Paid).choose(random);
             let seats = paid.map(|order| order.seats_left.choose(random).copied().into_iter().collect());
             let order = paid.map_or(OrderId(0), |order| order.order);
-            Action::BeginRefund { asked_by: None, order, seats: seats.unwrap_or_default() }
+            let by = match paid.filter(|_| random.random_bool(0.5)) {
+                Some(order) => RefundBy::Buyer(order.buyer.clone()),
+                None => RefundBy::Admin { fee_minor: 0 },
+            };
+            Action::BeginRefund { by, order, seats: seats.unwrap_or_default(), note: "".into() }
         }
         66..71 => Action::CompleteRefund { refund },
         71..72 => Action::FailRefund { refund, reason: "closed account".into() },
-        72..90 => Action::JoinWaitlist { buyer: someone, grade: None, seat },
+        72..74 => Action::AwaitDeposit { order: paying, deadline: Timestamp(u64::MAX) },
+        74..77 => Action::CaptureLate { order: any_order(random, state, OrderStateName::Declined) },
+        77..78 => {
+            let order = any_order(random, state, OrderStateName::Paid);
+            Action::RevertDeposit { order, note: "recalled".into() }
+        }
+        78..90 => Action::JoinWaitlist { buyer: someone, grade: None, seat },
         90..94 => {
             let seat = state.waits_of(&someone).choose(random).unwrap_or(seat);
             Action::LeaveWaitlist { buyer: someone, seat }
@@ -52,6 +62,20 @@ pub(super) fn wish(random: &mut StdRng, state: &State) -> Action {
             Action::Unblock { seats: seats.into_iter().collect() }
         }
     }
+}
+
+fn any_order(random: &mut StdRng, state: &State, wanted: OrderStateName) -> OrderId {
+    state
+        .orders()
+        .filter(|order| order.state == wanted)
+        .choose(random)
+        .map_or(OrderId(0), |order| order.order)
+}
+
+/// A coupon that no order has yet, or one whose order was declined.
+fn coupon(random: &mut StdRng, state: &State, price_minor: i64) -> CouponUse {
+    let fresh = format!("coupon-{}", state.orders().count() + 1);
+    CouponUse { coupon: fresh.into(), discount_minor: random.random_range(0..=price_minor) }
 }
 
 fn free_seats(random: &mut StdRng, state: &State) -> Seats {

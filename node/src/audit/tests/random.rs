@@ -112,7 +112,7 @@ fn a_random_sale_is_clean() {
     let mut replay = Replay::new(&layout(40), &settings(), Millis(200), 1_000, u64::MAX);
     replay.expect_snapshot(&snapshot);
     assert!(sale.records.iter().all(|record| replay.record(record).is_continue()));
-    assert_eq!(replay.events.len(), 15, "some kind of event never happened: {:?}", replay.events);
+    assert_eq!(replay.events.len(), 17, "some kind of event never happened: {:?}", replay.events);
     let mut replay = conclude(replay, Some(sale.state.clone()));
     let Replay { ledger, findings, entries, .. } = &mut replay;
     let mut table = OrdersTable::new(ledger, "KRW", *entries);

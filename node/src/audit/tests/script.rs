@@ -37,6 +37,7 @@ pub(super) fn settings() -> Arc<Settings> {
         hold_ttl_ms: Millis(1_000),
         offer_ttl_ms: Millis(1_000),
         hold_total_ms_max: Millis(2_000),
+        payment_attempts_max: 3,
         request_memory_ms: Millis(5_000),
         requests_remembered_max: 3,
     };
@@ -47,6 +48,8 @@ pub(super) fn settings() -> Arc<Settings> {
         limits,
         price_minor_by_category: vec![100],
         currency: "KRW".into(),
+        refunds: RefundPolicy { fee: RefundFee::BasisPoints(1_000), ..RefundPolicy::default() },
+        deposit_ttl_ms: Some(Millis(3_000)),
     })
 }
 
@@ -186,16 +189,37 @@ pub(super) fn expired(hold: u64) -> Event {
 
 pub(super) fn begun(order: u64, hold: u64, amount_minor: i64) -> Event {
     let (order, hold) = (OrderId(order), HoldId(hold));
-    Event::PaymentBegun { order, hold, amount_minor, payment_key: "key".into() }
+    Event::PaymentBegun { order, hold, amount_minor, payment_key: "key".into(), coupon: None }
+}
+
+/// The same with a coupon.
+pub(super) fn begun_with(coupon: &str, discount_minor: i64, event: Event) -> Event {
+    let Event::PaymentBegun { order, hold, amount_minor, payment_key, .. } = event else {
+        panic!("{event:?} is no payment")
+    };
+    let coupon = Some(CouponUse { coupon: coupon.into(), discount_minor });
+    Event::PaymentBegun { order, hold, amount_minor, payment_key, coupon }
 }
 
 pub(super) fn declined(order: u64, freed: bool) -> Event {
     Event::PaymentDeclined { order: OrderId(order), reason: "no money".into(), freed }
 }
 
+/// By an administrator, who keeps nothing.
 pub(super) fn refund_begun(refund: u64, order: u64, seats: &[u32]) -> Event {
-    let (refund, order, amount_minor) = (RefundId(refund), OrderId(order), 100 * seats.len() as i64);
-    Event::RefundBegun { refund, order, seats: indices(seats), amount_minor }
+    refund_of(refund, order, seats, (100 * seats.len() as i64, 0), RefundReason::Admin)
+}
+
+/// A refund with what goes back and what is kept.
+pub(super) fn refund_of(
+    refund: u64,
+    order: u64,
+    seats: &[u32],
+    (amount_minor, fee_minor): (i64, i64),
+    reason: RefundReason,
+) -> Event {
+    let (refund, order, seats) = (RefundId(refund), OrderId(order), indices(seats));
+    Event::RefundBegun { refund, order, seats, amount_minor, fee_minor, reason, note: "".into() }
 }
 
 pub(super) fn refunded(refund: u64, order: u64) -> Event {

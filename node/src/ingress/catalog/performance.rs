@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use earlybird_engine::{Layout, Settings, Timestamp};
+use earlybird_engine::{Layout, RefundPolicy, Settings, Timestamp};
 use earlybird_proto::v1;
 
 use super::limits::{limits, wire_limits};
@@ -44,6 +44,8 @@ pub(super) fn spec(
             limits,
             price_minor_by_category,
             currency: wire.currency_code.as_str().into(),
+            refunds: RefundPolicy::default(),
+            deposit_ttl_ms: None,
         },
         hold_ack_memory: hold_ack == Ok(v1::HoldAck::Memory),
         capacity: layout.capacity() as u32,

@@ -73,6 +73,16 @@ reasons! {
     AmountMismatch = "AMOUNT_MISMATCH", FailedPrecondition;
     /// The sum of the prices is beyond what can be charged.
     AmountOverflow = "AMOUNT_OVERFLOW", FailedPrecondition;
+    /// A coupon takes off less than nothing, or more than the seats cost.
+    InvalidDiscount = "INVALID_DISCOUNT", FailedPrecondition;
+    /// The performance will not take place.
+    PerformanceCancelled = "PERFORMANCE_CANCELLED", FailedPrecondition;
+    /// Buyers of this performance may not refund.
+    RefundNotAllowed = "REFUND_NOT_ALLOWED", FailedPrecondition;
+    /// Buyers of this performance may not refund any more.
+    RefundDeadlinePassed = "REFUND_DEADLINE_PASSED", FailedPrecondition;
+    /// The fee is more than was paid for the seats.
+    InvalidFee = "INVALID_FEE", FailedPrecondition;
     /// The payment provider declined.
     PaymentDeclined = "PAYMENT_DECLINED", FailedPrecondition;
     /// The payment provider refused the refund for good.

@@ -45,18 +45,20 @@ impl Problem {
                 Self::new(Reason::PaymentInProgress, "a payment of the hold is in progress")
                     .with("order", names::of_order(performance, order))
             }
-            Rejection::AmountMismatch { expected_minor, currency } => {
-                Self::new(Reason::AmountMismatch, format!("expected {expected_minor} {currency}"))
-                    .with("expected_minor", expected_minor.to_string())
-                    .with("currency_code", currency)
-            }
-            Rejection::OrderState(state) => Self::new(Reason::OrderState, format!("the order is {state}"))
-                .with("state", state_text(state)),
+            money @ (Rejection::AmountMismatch { .. }
+            | Rejection::InvalidDiscount { .. }
+            | Rejection::RefundDeadlinePassed { .. }
+            | Rejection::InvalidFee { .. }
+            | Rejection::OrderState(_)) => about_money(money),
             plain @ (Rejection::WaitlistNotOpen
             | Rejection::HoldNotFound
             | Rejection::HoldExpired
             | Rejection::NotHolder
             | Rejection::AmountOverflow
+            | Rejection::VirtualAccountNotAllowed
+            | Rejection::DepositAwaited { .. }
+            | Rejection::RefundNotAllowed
+            | Rejection::PerformanceCancelled
             | Rejection::OrderNotFound
             | Rejection::RefundNotFound
             | Rejection::AlreadyWaiting
@@ -65,6 +67,34 @@ impl Problem {
             | Rejection::AlreadyHolder
             | Rejection::NotDue) => without_facts(&plain),
         }
+    }
+}
+
+/// The rejections that say how much, or until when.
+fn about_money(rejection: Rejection) -> Problem {
+    let message = rejection.to_string();
+    match rejection {
+        Rejection::AmountMismatch { expected_minor, discount_minor, currency } => {
+            Problem::new(Reason::AmountMismatch, message)
+                .with("expected_minor", expected_minor.to_string())
+                .with("discount_minor", discount_minor.to_string())
+                .with("currency_code", currency)
+        }
+        Rejection::InvalidDiscount { discount_minor, price_minor } => {
+            Problem::new(Reason::InvalidDiscount, message)
+                .with("discount_minor", discount_minor.to_string())
+                .with("price_minor", price_minor.to_string())
+        }
+        Rejection::RefundDeadlinePassed { closed_at } => {
+            Problem::new(Reason::RefundDeadlinePassed, message).with("close_time", rfc3339(closed_at))
+        }
+        Rejection::InvalidFee { fee_minor, paid_minor } => Problem::new(Reason::InvalidFee, message)
+            .with("fee_minor", fee_minor.to_string())
+            .with("paid_minor", paid_minor.to_string()),
+        Rejection::OrderState(state) => {
+            Problem::new(Reason::OrderState, message).with("state", state_text(state))
+        }
+        other => without_facts(&other),
     }
 }
 
@@ -78,6 +108,10 @@ fn without_facts(rejection: &Rejection) -> Problem {
         Rejection::AmountOverflow => {
             (Reason::AmountOverflow, "the seats cost more than can be charged at once")
         }
+        Rejection::RefundNotAllowed => {
+            (Reason::RefundNotAllowed, "the performance does not give money back to its buyers")
+        }
+        Rejection::PerformanceCancelled => (Reason::PerformanceCancelled, "the performance is cancelled"),
         Rejection::OrderNotFound => (Reason::OrderNotFound, "no such order"),
         Rejection::AlreadyWaiting => (Reason::AlreadyWaiting, "the buyer waits for the seat already"),
         Rejection::NotWaiting => (Reason::NotWaiting, "the buyer does not wait for the seat"),
@@ -125,6 +159,8 @@ fn limit_reached(limit: LimitKind, max: u64) -> Problem {
         LimitKind::WaitersPerSeat => ("waiters_per_seat_max", "waiters of one seat"),
         LimitKind::HoldExtensions => ("hold_extensions_max", "extensions of one hold"),
         LimitKind::HoldTotal => ("hold_total_max", "milliseconds of a hold with its extensions"),
+        LimitKind::PaymentAttempts => ("payment_attempts_max", "payments of one hold"),
+        LimitKind::RefundAttempts => ("payment_attempts_max", "refused refunds of one order"),
     };
     let description = format!("at most {max} {what}");
     let mut problem = Problem::new(Reason::LimitReached, description.clone())
