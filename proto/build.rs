@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use prost_types::FileDescriptorSet;
+use prost_types::field_descriptor_proto::{Label, Type};
+
 const FILES: [&str; 5] = ["catalog", "seating", "waitlist", "orders", "admin"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -12,13 +15,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         FILES.iter().map(|name| root.join(format!("earlybird/v1/{name}.proto"))).collect();
     println!("cargo:rerun-if-changed={}", root.join("earlybird").display());
 
-    let descriptors = protox::compile(&files, [&root])?;
+    let mut descriptors = protox::compile(&files, [&root])?;
     std::fs::write(out.join("earlybird.bin"), prost_bytes(&descriptors))?;
+    take_as_bytes(&mut descriptors, "SeatMapDelta", "changes")?;
     tonic_prost_build::configure()
         .bytes(".earlybird.v1.SeatMap.states")
-        .bytes(".earlybird.v1.SeatMapDelta.states")
+        .bytes(".earlybird.v1.SeatMapDelta.changes")
         .bytes(".earlybird.v1.ImportVenueRequest.seating_plan")
         .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// Makes a packed field of numbers one of bytes, in the generated code alone: on the wire both are the same, and so the
+/// server encodes a delta once for all who watch. What clients are told of the API is as written.
+fn take_as_bytes(
+    descriptors: &mut FileDescriptorSet,
+    message: &str,
+    field: &str,
+) -> Result<(), Box<dyn Error>> {
+    let mut messages = descriptors.file.iter_mut().flat_map(|file| &mut file.message_type);
+    let found = messages.find(|found| found.name() == message);
+    let found = found.and_then(|found| found.field.iter_mut().find(|found| found.name() == field));
+    let found = found.ok_or_else(|| format!("there is no {message}.{field}"))?;
+    found.set_type(Type::Bytes);
+    found.set_label(Label::Optional);
     Ok(())
 }
 

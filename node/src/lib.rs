@@ -20,6 +20,7 @@ pub mod reply;
 pub mod serve;
 pub mod shard;
 mod snapshots;
+mod ticker;
 
 #[cfg(test)]
 mod node_tests;

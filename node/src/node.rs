@@ -19,6 +19,7 @@ use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
 use crate::payments::{Due, Payments, PaymentsOptions};
 use crate::shard::Shard;
 use crate::snapshots;
+use crate::ticker::Ticker;
 
 /// How often idle performances are looked for.
 const PASSIVATE_EVERY: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl Default for NodeOptions {
             inbox_capacity: 65_536,
             tick: Duration::from_millis(50),
             passivate_after: Duration::from_secs(300),
-            snapshot_every_entries: 20_000,
+            snapshot_every_entries: 50_000,
             payments: PaymentsOptions::default(),
         }
     }
@@ -80,7 +81,8 @@ pub struct Node {
     /// Venues and performances.
     pub catalog: Arc<Catalog>,
     lanes: Vec<Arc<Lane>>,
-    /// Ends with the node.
+    /// End with the node.
+    _ticker: Ticker,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -114,8 +116,25 @@ impl Node {
             passivate_after: Millis(u64::try_from(options.passivate_after.as_millis()).unwrap_or(u64::MAX)),
         });
         payments.wire(&directory);
-        let tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes);
-        Ok(Arc::new(Self { store, clock, directory, payments, catalog, lanes, _tasks: tasks }))
+        let ticker = Ticker::start(options.tick, {
+            let (clock, directory) = (Arc::clone(&clock), Arc::clone(&directory));
+            move || directory.tick(clock.now())
+        })
+        .context("cannot start the ticker")?;
+        let (snapshot_asker, snapshots_asked) = mpsc::channel(snapshots::WAITING_MAX);
+        snapshots::start(Arc::clone(&store), Arc::clone(&clock), snapshots_asked)
+            .context("cannot start the thread for snapshots")?;
+        let tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            directory,
+            payments,
+            catalog,
+            lanes,
+            _ticker: ticker,
+            _tasks: tasks,
+        }))
     }
 
     /// Whether a lane waits for the store.
@@ -158,8 +177,8 @@ fn spawn_tasks(
     clock: &Arc<Clock>,
     directory: &Arc<Directory>,
     lanes: &[Arc<Lane>],
+    snapshot_asker: mpsc::Sender<Weak<Shard>>,
 ) -> Vec<AbortOnDropHandle<()>> {
-    let (snapshot_asker, snapshots_asked) = mpsc::channel(snapshots::WAITING_MAX);
     let hooks = Arc::new(Hooks { directory: Arc::downgrade(directory), snapshot_asker });
     let mut tasks = Vec::new();
     let mut spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
@@ -174,11 +193,6 @@ fn spawn_tasks(
         };
         spawn(Box::pin(committer.run()));
     }
-    spawn(Box::pin(snapshots::run(Arc::clone(store), Arc::clone(clock), snapshots_asked)));
-    spawn(Box::pin(every(options.tick, {
-        let (clock, directory) = (Arc::clone(clock), Arc::clone(directory));
-        move || directory.tick(clock.now())
-    })));
     spawn(Box::pin(every(PASSIVATE_EVERY, {
         let (clock, directory) = (Arc::clone(clock), Arc::clone(directory));
         move || directory.passivate_idle(clock.now())
@@ -196,7 +210,7 @@ fn spawn_tasks(
 }
 
 /// Runs a task that the node cannot do without. When it panics the process ends: a node that goes on without its
-/// committer or its ticker would look alive and answer nobody; started again, it has everything in the store.
+/// committer would look alive and answer nobody; started again, it has everything in the store.
 async fn vital(task: impl Future<Output = ()>) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
         tracing::error!("a task that the node cannot do without panicked; ending the process");

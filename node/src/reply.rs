@@ -40,10 +40,21 @@ pub enum Unavailable {
 
 /// Where replies of many commands go: a session.
 pub trait ReplyPort: Send + Sync + 'static {
-    /// Takes the reply to the command with this tag, and the command's action back. Must not block.
-    fn deliver(&self, tag: u64, action: Action, reply: Reply);
+    /// Takes replies that came together, so that one lock and one wake-up serve all of them. Must not block.
+    fn deliver(&self, replies: &mut dyn Iterator<Item = Delivery>);
     /// Takes word that the command with this tag was lost on the way: answer that the outcome is unknown.
     fn abandon(&self, tag: u64);
+}
+
+/// The reply to one command of a session.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The tag of the command.
+    pub tag: u64,
+    /// What was wished, given back.
+    pub action: Action,
+    /// What it came to.
+    pub reply: Reply,
 }
 
 /// Where one reply goes. One that is dropped without an answer tells its caller so: nobody waits in vain.
@@ -87,10 +98,40 @@ impl ReplyTo {
             Self::Unary(sender) => drop(sender.send(reply)),
             Self::Port(mut ticket) => {
                 if let Some(port) = ticket.port.take() {
-                    port.deliver(ticket.tag, action, reply);
+                    port.deliver(&mut std::iter::once(Delivery { tag: ticket.tag, action, reply }));
                 }
             }
         }
+    }
+
+    /// Sends many replies, and empties the vector. Neighbours that go to the same session go there together.
+    pub fn send_all(replies: &mut Vec<(Self, Action, Reply)>) {
+        let mut replies = replies.drain(..).peekable();
+        while let Some((to, action, reply)) = replies.next() {
+            match to {
+                Self::Port(Ticket { port: Some(ref port), .. }) => {
+                    let port = Arc::clone(port);
+                    let first = to.delivery(action, reply);
+                    let rest = std::iter::from_fn(|| {
+                        let (to, action, reply) = replies.next_if(|(to, ..)| to.goes_to(&port))?;
+                        to.delivery(action, reply)
+                    });
+                    port.deliver(&mut first.into_iter().chain(rest));
+                }
+                other => other.send(action, reply),
+            }
+        }
+    }
+
+    fn goes_to(&self, port: &Arc<dyn ReplyPort>) -> bool {
+        matches!(self, Self::Port(Ticket { port: Some(own), .. }) if Arc::ptr_eq(own, port))
+    }
+
+    /// The reply as a session takes it, and the ticket redeemed by it.
+    fn delivery(self, action: Action, reply: Reply) -> Option<Delivery> {
+        let Self::Port(mut ticket) = self else { return None };
+        ticket.port.take()?;
+        Some(Delivery { tag: ticket.tag, action, reply })
     }
 
     /// Whether the caller is known to be gone.

@@ -1,13 +1,18 @@
 //! Snapshots bound the time of recovery.
 //!
 //! They are made beside the sale, not by the shard: the newest snapshot and the journal after it are replayed, as a
-//! recovery would. The actor never pauses for one, and each is made of durable entries alone.
+//! recovery would. The actor never pauses for one, and each is made of durable entries alone. A replay is long work without
+//! a pause, so it has a thread of its own, behind all others in the machine's queue: on a worker of the runtime it would
+//! stand in the way of every session that waits for that worker.
 
+use std::io;
 use std::sync::{Arc, Weak};
+use std::thread;
 
 use bytes::Bytes;
 use earlybird_engine::encode_snapshot;
 use earlybird_persistence::{AppendError, Sequence, SnapshotRow, Store, UnixMillis};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -26,15 +31,34 @@ enum SnapshotError {
     Append(#[from] AppendError),
 }
 
-/// Makes the snapshots that are asked for, one at a time, until the node goes.
-pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<Clock>, mut asked: mpsc::Receiver<Weak<Shard>>) {
-    while let Some(shard) = asked.recv().await {
-        let Some(shard) = shard.upgrade() else { continue };
-        if let Err(error) = make(&*store, &clock, &shard).await {
-            // Nothing is lost but time: the journal has everything.
-            tracing::warn!(performance = %shard.performance().id, %error, "no snapshot made");
+/// How far the thread steps back.
+const NICENESS: i32 = 10;
+
+/// Makes the snapshots that are asked for, one at a time, in a thread that ends when nobody can ask any more. Call it in a
+/// runtime, which does its input and output. A panic ends that thread alone: later snapshots are missed, the journal has
+/// everything.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub(crate) fn start(
+    store: Arc<dyn Store>,
+    clock: Arc<Clock>,
+    mut asked: mpsc::Receiver<Weak<Shard>>,
+) -> io::Result<()> {
+    let runtime = Handle::current();
+    thread::Builder::new().name("earlybird-snapshots".into()).spawn(move || {
+        if let Err(error) = rustix::process::nice(NICENESS) {
+            tracing::debug!(%error, "snapshots are made at the priority of everything else");
         }
-    }
+        while let Some(shard) = asked.blocking_recv() {
+            let Some(shard) = shard.upgrade() else { continue };
+            if let Err(error) = runtime.block_on(make(&*store, &clock, &shard)) {
+                // Nothing is lost but time.
+                tracing::warn!(performance = %shard.performance().id, %error, "no snapshot made");
+            }
+        }
+    })?;
+    Ok(())
 }
 
 async fn make(store: &dyn Store, clock: &Clock, shard: &Shard) -> Result<(), SnapshotError> {
@@ -49,6 +73,7 @@ async fn make(store: &dyn Store, clock: &Clock, shard: &Shard) -> Result<(), Sna
         body: Bytes::from(encode_snapshot(&state.snapshot())),
     };
     store.put_snapshot(&row).await?;
+    shard.note_snapshot(state.records());
     metrics::counter!("earlybird_snapshots_total").increment(1);
     Ok(())
 }

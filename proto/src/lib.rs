@@ -1,5 +1,9 @@
 //! The gRPC API of earlybird, generated from `earlybird/v1/*.proto`, which documents every field.
 
+mod seat_changes;
+
+pub use seat_changes::{SeatChanges, encode_seat_changes};
+
 /// Version 1 of the API.
 pub mod v1 {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]

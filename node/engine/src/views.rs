@@ -244,6 +244,14 @@ impl State {
         self.orders.pending_refunds().iter().filter_map(|&id| self.refund(id))
     }
 
+    /// Records in the state, which is how large its snapshot is: requests that are remembered, holds, orders and waiters.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        let (requests, _) = self.requests.lengths();
+        let (holds, _) = self.holds.lengths();
+        requests + holds + self.orders.iter().count() + self.waitlists.waiters() as usize
+    }
+
     /// The buyer's place in the waitlist of a seat, counted from 1. One machine word is read for every 64 waiters.
     #[must_use]
     pub fn waitlist_position(&self, buyer: &BuyerId, seat: SeatIndex) -> Option<u32> {

@@ -55,6 +55,10 @@ impl Ingress {
         let buyer = wish.buyer().cloned();
         let command =
             wish.resolve(&info.layout).map_err(|rejection| Problem::rejected(rejection, &info.name))?;
+        // Most holds of an on-sale end here. What would be accepted is decided by the shard, in its turn.
+        if let Some(rejection) = shard.preview(self.node.clock.now()).rejection(&command) {
+            return Err(Problem::rejected(rejection, &info.name));
+        }
         let reply = shard.call(command, Some(expires_at)).await;
         let answer = reply.map_err(|failure| Problem::failed(failure, &info.name))?;
         let told = tell(&shard, self.node.clock.now(), buyer, answer)?;

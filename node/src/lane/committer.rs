@@ -9,7 +9,7 @@ use earlybird_persistence::{AppendBatch, AppendError, Bucket, PerformanceId, Sto
 
 use super::{Lane, Parcel, give_up_overdue};
 use crate::payments::Due;
-use crate::reply::Unavailable;
+use crate::reply::{ReplyTo, Unavailable};
 use crate::shard::Shard;
 
 /// Pause after a batch that the store did not take, doubled up to the second.
@@ -161,9 +161,11 @@ impl Committer {
             for due in due {
                 self.hooks.settlement_due(&shard, due);
             }
+            let mut replies = Vec::with_capacity(items.len());
             for item in items {
-                item.release(&shard);
+                item.release(&shard, &mut replies);
             }
+            ReplyTo::send_all(&mut replies);
         }
     }
 

@@ -56,12 +56,13 @@ impl Pending {
         }
     }
 
-    fn release(self, shard: &Shard) {
+    /// Tells its news, and adds its reply to those that may leave.
+    fn release(self, shard: &Shard, replies: &mut Vec<(ReplyTo, Action, Reply)>) {
         for (buyer, news) in &self.news {
             shard.tell_offer(buyer, *news);
         }
         if let Some((reply_to, action, answer)) = self.reply {
-            reply_to.send(action, Ok(answer));
+            replies.push((reply_to, action, Ok(answer)));
         }
     }
 

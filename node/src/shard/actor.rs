@@ -15,7 +15,6 @@ use smallvec::SmallVec;
 use super::inbox::Job;
 use super::offers::OfferNews;
 use super::projection::project;
-use super::seat_map::next_publication;
 use super::timers::{Alarm, Timers};
 use super::{NEVER_MS, Shard};
 use crate::clock::Clock;
@@ -148,9 +147,7 @@ impl Core {
         }
         self.jobs = jobs;
         self.hand_on(parcel);
-        for (reply_to, action, reply) in self.rejected.drain(..) {
-            reply_to.send(action, reply);
-        }
+        ReplyTo::send_all(&mut self.rejected);
         shard.inbox.done();
         self.publish_when_due(now);
         self.set_due();
@@ -325,7 +322,7 @@ impl Core {
     }
 
     fn publish_when_due(&mut self, now: Timestamp) {
-        if !self.changed.is_empty() && next_publication(self.published_at) <= now {
+        if !self.changed.is_empty() && self.shard.seat_map.next_publication(self.published_at) <= now {
             let state = self.shard.state.read();
             self.shard.seat_map.publish(&state, &mut self.changed);
             self.published_at = now;
@@ -336,8 +333,10 @@ impl Core {
     fn set_due(&self) {
         let expiry = self.timers.next_due().map_or(NEVER_MS, |due| due.0);
         let overdue = if self.due.is_empty() { NEVER_MS } else { 0 };
-        let publication =
-            if self.changed.is_empty() { NEVER_MS } else { next_publication(self.published_at).0 };
+        let publication = match self.changed.is_empty() {
+            true => NEVER_MS,
+            false => self.shard.seat_map.next_publication(self.published_at).0,
+        };
         self.shard.due_ms.store(expiry.min(overdue).min(publication), Ordering::Release);
     }
 

@@ -4,6 +4,7 @@
 //!  submit ──► Inbox (bounded, urgent first) ──one wake-up──► ShardActor: takes up to 256, decides, evolves
 //!                                                              │ rejected: reply at once
 //!                                                              │ accepted: Parcel{entries, replies} ──► lane (output gate)
+//!  preview ─► State behind a shared lock, for one batch of holds: those that are turned down need no place in the inbox
 //!  read ────► State behind a shared lock, for one look-up      │ changed seats ──► SeatMapFeed, at most every 100 ms
 //! ```
 //!
@@ -12,6 +13,7 @@
 mod actor;
 mod inbox;
 mod offers;
+mod preview;
 mod projection;
 mod seat_map;
 mod timers;
@@ -31,6 +33,7 @@ pub use inbox::Job;
 use inbox::{Inbox, Refused};
 use offers::OfferFeed;
 pub use offers::{OfferNews, OfferWatch};
+pub use preview::Preview;
 pub(crate) use projection::Projection;
 pub use projection::state_name;
 use seat_map::SeatMapFeed;
@@ -64,6 +67,8 @@ pub struct Shard {
     condemned: AtomicBool,
     /// Last entry that a snapshot was asked for.
     snapshot_asked: AtomicU64,
+    /// Records of the newest snapshot.
+    snapshot_records: AtomicU64,
 }
 
 impl Shard {
@@ -76,6 +81,7 @@ impl Shard {
         now: Timestamp,
     ) -> Self {
         let sequence = state.sequence();
+        let records = state.records() as u64;
         Self {
             seat_map: SeatMapFeed::new(&state, generation),
             performance,
@@ -89,6 +95,7 @@ impl Shard {
             used_ms: AtomicU64::new(now.0),
             condemned: AtomicBool::new(false),
             snapshot_asked: AtomicU64::new(sequence.0),
+            snapshot_records: AtomicU64::new(records),
         }
     }
 
@@ -138,6 +145,13 @@ impl Shard {
     /// Looks at the state, which may be a few milliseconds ahead of what is durable. Keep it short: the actor waits.
     pub fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.state.read())
+    }
+
+    /// Looks at what holds would come to at `now`. It counts as use: a sold out performance stays awake.
+    #[must_use]
+    pub fn preview(&self, now: Timestamp) -> Preview<'_> {
+        self.used_ms.store(now.0, Ordering::Relaxed);
+        Preview { state: self.state.read(), now }
     }
 
     /// Last durable entry.
@@ -214,15 +228,22 @@ impl Shard {
         counts.held + counts.paying > 0
     }
 
-    /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due.
+    /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due: after so many entries, and not
+    /// before half as many as the last one had records, so that a large state is not written again and again.
     pub(crate) fn note_committed(&self, sequence: Sequence, snapshot_every_entries: u64) -> bool {
         self.committed.fetch_max(sequence.0, Ordering::AcqRel);
         let asked = self.snapshot_asked.load(Ordering::Relaxed);
-        let due = sequence.0.saturating_sub(asked) >= snapshot_every_entries;
+        let every = snapshot_every_entries.max(self.snapshot_records.load(Ordering::Relaxed) / 2);
+        let due = sequence.0.saturating_sub(asked) >= every;
         if due {
             self.snapshot_asked.store(sequence.0, Ordering::Relaxed);
         }
         due
+    }
+
+    /// Notes how many records the newest snapshot has.
+    pub(crate) fn note_snapshot(&self, records: usize) {
+        self.snapshot_records.store(records as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn tell_offer(&self, buyer: &BuyerId, news: OfferNews) {

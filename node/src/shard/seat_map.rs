@@ -2,15 +2,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use earlybird_engine::{Counts, SeatIndex, State, Timestamp};
+use earlybird_engine::{Counts, Millis, SeatIndex, State, Timestamp};
+use earlybird_proto::encode_seat_changes;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-/// Deltas are published at most so often.
-pub(super) const PUBLISH_EVERY_MS: u64 = 100;
+/// Deltas are published at most so often,
+const PUBLISH_EVERY_MS_MIN: u64 = 100;
+/// and, however much there is to tell, at least so often.
+const PUBLISH_EVERY_MS_MAX: u64 = 1_000;
+/// What the watchers of one performance are sent together, in bytes a millisecond: thousands of watchers of a seat map that
+/// changes everywhere would otherwise take the node from those who buy.
+const FEED_BYTES_PER_MS: u64 = 32_000;
 /// Deltas kept for watchers that fall behind or come back: six seconds of a busy sale. Whoever missed more starts over.
 const DELTAS_KEPT: usize = 64;
 
@@ -34,10 +41,8 @@ pub struct SeatMapDelta {
     pub from_version: u64,
     /// The version after it.
     pub version: u64,
-    /// Seats that changed, in ascending order.
-    pub seats: Vec<u32>,
-    /// The new state of each, one byte each.
-    pub states: Bytes,
+    /// Seats that changed and their new states, encoded once for all who watch: see [`encode_seat_changes`].
+    pub changes: Bytes,
 }
 
 /// One message to a watcher.
@@ -53,6 +58,8 @@ pub enum SeatMapUpdate {
 pub(super) struct SeatMapFeed {
     current: ArcSwap<SeatMapSnapshot>,
     recent: Mutex<VecDeque<Arc<SeatMapDelta>>>,
+    /// From one publication to the next.
+    pause_ms: AtomicU64,
     /// None once the shard is closed.
     sender: Mutex<Option<broadcast::Sender<Arc<SeatMapDelta>>>>,
 }
@@ -64,6 +71,7 @@ impl SeatMapFeed {
         Self {
             current: ArcSwap::from_pointee(first),
             recent: Mutex::new(VecDeque::with_capacity(DELTAS_KEPT)),
+            pause_ms: AtomicU64::new(PUBLISH_EVERY_MS_MIN),
             sender: Mutex::new(Some(broadcast::Sender::new(DELTAS_KEPT))),
         }
     }
@@ -89,8 +97,7 @@ impl SeatMapFeed {
         let delta = Arc::new(SeatMapDelta {
             from_version: before.version,
             version,
-            seats: changed.iter().map(|seat| seat.0).collect(),
-            states: changed.iter().map(|seat| states[seat.as_usize()]).collect(),
+            changes: encode_seat_changes(changed.iter().map(|seat| (seat.0, states[seat.as_usize()]))),
         });
         changed.clear();
         // Under one lock with `watch`, so that a watcher gets every delta after its snapshot and none twice.
@@ -106,9 +113,15 @@ impl SeatMapFeed {
         }
         recent.push_back(Arc::clone(&delta));
         if let Some(sender) = &*self.sender.lock() {
+            self.pause_ms.store(pause_ms(delta.changes.len(), sender.receiver_count()), Ordering::Relaxed);
             // Without watchers there is nobody to tell.
             drop(sender.send(delta));
         }
+    }
+
+    /// The due time of the next publication after one at `published_at`.
+    pub(super) fn next_publication(&self, published_at: Timestamp) -> Timestamp {
+        published_at.plus(Millis(self.pause_ms.load(Ordering::Relaxed)))
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -179,7 +192,21 @@ fn missed(
     Some(later.map(|delta| SeatMapUpdate::Delta(Arc::clone(delta))).collect())
 }
 
-/// The due time of the next publication after one at `published_at`.
-pub(super) fn next_publication(published_at: Timestamp) -> Timestamp {
-    Timestamp(published_at.0 + PUBLISH_EVERY_MS)
+/// How long to gather after a delta of so many bytes went to so many watchers.
+fn pause_ms(delta_bytes: usize, watchers: usize) -> u64 {
+    (delta_bytes as u64 * watchers as u64 / FEED_BYTES_PER_MS)
+        .clamp(PUBLISH_EVERY_MS_MIN, PUBLISH_EVERY_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_watchers_of_much_news_are_told_less_often() {
+        assert_eq!(pause_ms(200, 2_000), 100);
+        assert_eq!(pause_ms(10_000, 2_000), 625);
+        assert_eq!(pause_ms(100_000, 100_000), 1_000);
+        assert_eq!(pause_ms(10_000, 0), 100);
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use earlybird_proto::SeatChanges;
 use earlybird_proto::v1::watch_seat_map_response::Update;
 use earlybird_proto::v1::{SeatMap, SeatMapDelta, WatchSeatMapRequest};
 
@@ -109,11 +110,7 @@ impl View {
         if delta.from_version > self.version.load(Ordering::Relaxed) {
             return false;
         }
-        delta
-            .seats
-            .iter()
-            .zip(delta.states.iter())
-            .for_each(|(&seat, &state)| self.set(seat as usize, state));
+        SeatChanges::new(delta.changes.clone()).for_each(|(seat, state)| self.set(seat as usize, state));
         self.version.store(delta.version, Ordering::Relaxed);
         true
     }
@@ -151,6 +148,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use earlybird_proto::encode_seat_changes;
+
     use super::*;
 
     #[test]
@@ -158,8 +157,11 @@ mod tests {
         let view = View::new(4);
         view.start_over(&SeatMap { states: vec![0, 1, 3, 4].into(), version: 7, ..SeatMap::default() });
         assert_eq!(view.counts(), Counts { free: 1, held: 1, paying: 0, sold: 1, blocked: 1 });
-        let delta =
-            SeatMapDelta { from_version: 7, version: 8, seats: vec![0, 1], states: vec![1, 0].into() };
+        let delta = SeatMapDelta {
+            from_version: 7,
+            version: 8,
+            changes: encode_seat_changes([(0, 1), (1, 0)].into_iter()),
+        };
         assert!(view.apply(&delta));
         assert_eq!(view.free_near(Seat(2), 4), Some(Seat(1)));
         assert_eq!(view.counts().total(), 4);

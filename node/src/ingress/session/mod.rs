@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use earlybird_engine::Rejection;
 use earlybird_proto::v1;
 use futures::Stream;
 use futures::stream::FuturesUnordered;
@@ -53,6 +54,8 @@ pub struct Session {
     delivered: VecDeque<Delivered>,
     /// Routes with commands in the batch being read; kept for its room likewise.
     touched: Vec<RouteIndex>,
+    /// Holds of a batch that were turned down at a look; kept for its room likewise.
+    rejected: Vec<(u32, Rejection)>,
     /// Messages for the client.
     ready: VecDeque<v1::SessionResponse>,
     fingerprinter: Fingerprinter,
@@ -81,6 +84,7 @@ impl Session {
             background: FuturesUnordered::new(),
             delivered: VecDeque::new(),
             touched: Vec::new(),
+            rejected: Vec::new(),
             ready: VecDeque::new(),
             fingerprinter: Fingerprinter::default(),
             tally: Tally::default(),

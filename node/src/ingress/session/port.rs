@@ -4,18 +4,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use earlybird_engine::Action;
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::reply::{Reply, ReplyPort};
+use crate::reply::{Delivery, ReplyPort};
 
-/// A reply on its way to the session's task.
-pub(super) struct Delivered {
-    /// The slot of the command.
-    pub(super) slot: u32,
-    /// The reply and what it is a reply to; none when the command was lost on its way.
-    pub(super) reply: Option<(Action, Reply)>,
+/// A reply on its way to the session's task. Its tag is the slot of the command.
+pub(super) enum Delivered {
+    /// The reply.
+    Reply(Delivery),
+    /// The command was lost on its way.
+    Lost { tag: u64 },
 }
 
 /// The queue of replies, filled by shards on their tasks and emptied by the session on its own.
@@ -47,13 +46,13 @@ impl Port {
         drop(std::mem::take(&mut *self.replies.lock()));
     }
 
-    fn push(&self, delivered: Delivered) {
+    fn push(&self, delivered: impl Iterator<Item = Delivered>) {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
         let mut replies = self.replies.lock();
         let was_empty = replies.is_empty();
-        replies.push_back(delivered);
+        replies.extend(delivered);
         drop(replies);
         if was_empty {
             self.waker.wake();
@@ -61,17 +60,12 @@ impl Port {
     }
 }
 
-/// The slot that a tag stands for: tags are given out as slots, so it always fits.
-fn slot(tag: u64) -> u32 {
-    tag as u32
-}
-
 impl ReplyPort for Port {
-    fn deliver(&self, tag: u64, action: Action, reply: Reply) {
-        self.push(Delivered { slot: slot(tag), reply: Some((action, reply)) });
+    fn deliver(&self, replies: &mut dyn Iterator<Item = Delivery>) {
+        self.push(replies.map(Delivered::Reply));
     }
 
     fn abandon(&self, tag: u64) {
-        self.push(Delivered { slot: slot(tag), reply: None });
+        self.push(std::iter::once(Delivered::Lost { tag }));
     }
 }

@@ -10,7 +10,7 @@ use futures::Stream as _;
 
 use super::Session;
 use super::background;
-use super::routes::{RouteIndex, Waiting, Way};
+use super::routes::{Resolved, RouteIndex, Waiting, Way};
 use super::slots::InFlight;
 use crate::ingress::deadline;
 use crate::ingress::fingerprint::Fingerprinter;
@@ -77,7 +77,7 @@ impl Session {
             timed_since: timed.then_some(now),
             expires_at,
         });
-        self.routes.sent(route);
+        self.routes.sent(route, kind);
         self.place(route, Waiting { slot, wish, expires_at }, touched);
     }
 
@@ -91,7 +91,7 @@ impl Session {
     /// Puts a command where it goes: to the batch of its shard, or in line for a performance that is being loaded.
     fn place(&mut self, index: RouteIndex, command: Waiting, touched: &mut Vec<RouteIndex>) {
         let Some(route) = self.routes.get_mut(index) else { return };
-        let is_first = route.jobs.is_empty();
+        let is_first = route.batch.is_empty();
         // Looked at once for each batch: it takes a lock.
         if is_first && (matches!(route.way, Way::Closed) || route.is_stale()) {
             match self.ingress.node.directory.active(route.id()) {
@@ -118,10 +118,7 @@ impl Session {
         let Some(route) = self.routes.get_mut(index) else { return };
         let Some(shard) = &route.shard else { return };
         match wish.resolve(&shard.performance().layout) {
-            Ok(command) => {
-                let reply = ReplyTo::Port(Ticket::new(self.port.clone(), slot.into()));
-                route.jobs.push(Job { command, expires_at: Some(expires_at), reply });
-            }
+            Ok(command) => route.batch.push(Resolved { slot, command, expires_at }),
             Err(rejection) => {
                 let problem = Problem::rejected(rejection, &shard.performance().name);
                 self.answer(slot, Err(problem));
@@ -129,12 +126,29 @@ impl Session {
         }
     }
 
-    /// Hands the batch of a shard over.
+    /// Hands the batch of a shard over, but for the holds that are turned down as things are: those are answered.
     pub(super) fn submit(&mut self, index: RouteIndex) {
         let Some(route) = self.routes.get_mut(index) else { return };
-        if let Some(shard) = &route.shard {
+        let Some(shard) = route.shard.clone() else { return };
+        let preview = route.may_look_ahead().then(|| shard.preview(self.ingress.node.clock.now()));
+        let mut rejected = std::mem::take(&mut self.rejected);
+        for Resolved { slot, command, expires_at } in route.batch.drain(..) {
+            match preview.as_ref().and_then(|preview| preview.rejection(&command)) {
+                Some(rejection) => rejected.push((slot, rejection)),
+                None => {
+                    let reply = ReplyTo::Port(Ticket::new(self.port.clone(), slot.into()));
+                    route.jobs.push(Job { command, expires_at: Some(expires_at), reply });
+                }
+            }
+        }
+        drop(preview);
+        if !route.jobs.is_empty() {
             shard.submit_all(&mut route.jobs);
         }
+        for (slot, rejection) in rejected.drain(..) {
+            self.answer(slot, Err(Problem::rejected(rejection, &shard.performance().name)));
+        }
+        self.rejected = rejected;
     }
 }
 

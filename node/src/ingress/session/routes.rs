@@ -9,8 +9,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use earlybird_engine::Command;
 use hashbrown::HashMap;
 
+use crate::ingress::meters::Kind;
 use crate::ingress::wish::Wish;
 use crate::shard::{Job, Shard};
 
@@ -45,9 +47,20 @@ pub(super) struct Route {
     /// Its shard, or the one that it last had: replies of that one may still come.
     pub(super) shard: Option<Arc<Shard>>,
     /// Commands of the batch being read.
+    pub(super) batch: Vec<Resolved>,
+    /// What of a batch goes to the shard; empty between batches, kept for its room.
     pub(super) jobs: Vec<Job>,
     /// Commands without a reply.
     in_flight: usize,
+    /// Those of them that may give seats back.
+    returns_in_flight: usize,
+}
+
+/// A command ready for its shard.
+pub(super) struct Resolved {
+    pub(super) slot: u32,
+    pub(super) command: Command,
+    pub(super) expires_at: Instant,
 }
 
 /// The performances by id.
@@ -77,7 +90,15 @@ impl Routes {
         if self.by_id.len() >= ROUTES_IDLE_MAX {
             self.forget_idle();
         }
-        let route = Route { id: id.into(), way: Way::Closed, shard: None, jobs: Vec::new(), in_flight: 0 };
+        let route = Route {
+            id: id.into(),
+            way: Way::Closed,
+            shard: None,
+            batch: Vec::new(),
+            jobs: Vec::new(),
+            in_flight: 0,
+            returns_in_flight: 0,
+        };
         let index = self.vacant.pop().unwrap_or_else(|| {
             self.routes.push(None);
             RouteIndex(self.routes.len() - 1)
@@ -90,7 +111,7 @@ impl Routes {
     /// Those with commands in flight stay: replies name them. So there are never more than commands and idle ones.
     fn forget_idle(&mut self) {
         for (index, place) in self.routes.iter_mut().enumerate() {
-            if let Some(route) = place.take_if(|route| route.in_flight == 0 && route.jobs.is_empty()) {
+            if let Some(route) = place.take_if(|route| route.in_flight == 0 && route.batch.is_empty()) {
                 self.by_id.remove(&route.id);
                 self.vacant.push(RouteIndex(index));
             }
@@ -106,18 +127,25 @@ impl Routes {
     }
 
     /// Notes that a command of the route has no reply yet.
-    pub(super) fn sent(&mut self, index: RouteIndex) {
+    pub(super) fn sent(&mut self, index: RouteIndex, kind: Kind) {
         if let Some(route) = self.get_mut(index) {
             route.in_flight += 1;
+            route.returns_in_flight += usize::from(gives_back(kind));
         }
     }
 
     /// Notes that a command of the route was answered.
-    pub(super) fn answered(&mut self, index: RouteIndex) {
+    pub(super) fn answered(&mut self, index: RouteIndex, kind: Kind) {
         if let Some(route) = self.get_mut(index) {
             route.in_flight = route.in_flight.saturating_sub(1);
+            route.returns_in_flight = route.returns_in_flight.saturating_sub(usize::from(gives_back(kind)));
         }
     }
+}
+
+/// Whether a command may make room for a hold that is sent after it.
+fn gives_back(kind: Kind) -> bool {
+    matches!(kind, Kind::ReleaseHold | Kind::RefundOrder)
 }
 
 impl Route {
@@ -130,6 +158,12 @@ impl Route {
     pub(super) fn open(&mut self, shard: Arc<Shard>) {
         self.shard = Some(shard);
         self.way = Way::Open;
+    }
+
+    /// Whether no command in flight can make room for a hold, so that one which is turned down now would be turned down
+    /// in its turn as well.
+    pub(super) fn may_look_ahead(&self) -> bool {
+        self.returns_in_flight == 0
     }
 
     /// Whether the shard was closed since it was found.
@@ -146,7 +180,7 @@ mod tests {
     fn routes_in_use_are_kept_and_idle_ones_are_bounded() {
         let mut routes = Routes::default();
         let busy = routes.of("busy");
-        routes.sent(busy);
+        routes.sent(busy, Kind::HoldSeats);
         for number in 0..10 * ROUTES_IDLE_MAX {
             let id = format!("p{number}");
             let index = routes.of(&id);
@@ -155,8 +189,21 @@ mod tests {
         }
         assert!(routes.routes.len() <= ROUTES_IDLE_MAX + 1);
         assert_eq!(routes.of("busy"), busy);
-        routes.answered(busy);
+        routes.answered(busy, Kind::HoldSeats);
         routes.forget_idle();
         assert!(routes.by_id.is_empty());
+    }
+    #[test]
+    fn nothing_is_decided_ahead_of_a_release() {
+        let mut routes = Routes::default();
+        let route = routes.of("p");
+        routes.sent(route, Kind::ReleaseHold);
+        routes.sent(route, Kind::HoldSeats);
+        let may = |routes: &Routes| routes.get(route).is_some_and(Route::may_look_ahead);
+        assert!(!may(&routes));
+        routes.answered(route, Kind::HoldSeats);
+        assert!(!may(&routes));
+        routes.answered(route, Kind::ReleaseHold);
+        assert!(may(&routes));
     }
 }

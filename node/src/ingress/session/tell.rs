@@ -12,7 +12,12 @@ use crate::ingress::answer::{Told, tell};
 use crate::ingress::meters::Kind;
 use crate::ingress::status::Problem;
 use crate::ingress::wish::take_buyer;
-use crate::reply::Unavailable;
+use crate::reply::{Delivery, Unavailable};
+
+/// The slot that a tag stands for: tags are given out as slots, so it always fits.
+fn slot(tag: u64) -> u32 {
+    tag as u32
+}
 
 impl Session {
     /// Tells all replies that have come.
@@ -21,14 +26,18 @@ impl Session {
         self.port.take(&mut delivered);
         if !delivered.is_empty() {
             let now = self.ingress.node.clock.now();
-            for Delivered { slot, reply } in delivered.drain(..) {
-                match reply {
-                    Some((action, Ok(answer))) => self.accepted(slot, now, action, answer),
-                    Some((_, Err(failure))) => {
-                        let problem = Problem::failed(failure, self.performance_of(slot));
-                        self.answer(slot, Err(problem));
+            for delivered in delivered.drain(..) {
+                match delivered {
+                    Delivered::Reply(Delivery { tag, action, reply: Ok(answer) }) => {
+                        self.accepted(slot(tag), now, action, answer);
                     }
-                    None => self.answer(slot, Err(Unavailable::ShardRestarted.into())),
+                    Delivered::Reply(Delivery { tag, reply: Err(failure), .. }) => {
+                        let problem = Problem::failed(failure, self.performance_of(slot(tag)));
+                        self.answer(slot(tag), Err(problem));
+                    }
+                    Delivered::Lost { tag } => {
+                        self.answer(slot(tag), Err(Unavailable::ShardRestarted.into()))
+                    }
                 }
             }
         }
@@ -71,7 +80,7 @@ impl Session {
     pub(super) fn answer(&mut self, slot: u32, message: Result<Message, Problem>) {
         let Some(command) = self.in_flight.get(slot) else { return };
         self.in_flight.remove(slot);
-        self.routes.answered(command.route);
+        self.routes.answered(command.route, command.kind);
         if let Some(since) = command.timed_since {
             self.ingress.meters.took(command.kind, since.elapsed());
         }

@@ -50,8 +50,7 @@ impl Watch for SeatMapNews {
                 Update::Delta(v1::SeatMapDelta {
                     from_version: delta.from_version,
                     version: delta.version,
-                    seats: delta.seats.clone(),
-                    states: delta.states.clone(),
+                    changes: delta.changes.clone(),
                 })
             }
         };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earlybird_engine::{Action, BuyerId, Millis, SeatIndex};
-use earlybird_proto::v1;
 use earlybird_proto::v1::watch_offers_response::News;
 use earlybird_proto::v1::watch_seat_map_response::Update;
+use earlybird_proto::{SeatChanges, v1};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ async fn a_seat_map_watch_starts_over_when_its_performance_does() {
     let mut state = second.states[7];
     while state != v1::SeatState::Held as u8 {
         let Some(Update::Delta(delta)) = next(&mut stream).await.update else { panic!("deltas follow") };
-        state = delta.seats.iter().position(|&seat| seat == 7).map_or(state, |place| delta.states[place]);
+        state = SeatChanges::new(delta.changes).find(|(seat, _)| *seat == 7).map_or(state, |(_, new)| new);
     }
 }
 

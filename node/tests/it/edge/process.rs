@@ -139,7 +139,12 @@ async fn paying(latency: &str) -> (Server, tokio::task::JoinHandle<Result<v1::Or
     loop {
         match seats.message().await.expect("news").expect("news").update.expect("news") {
             v1::watch_seat_map_response::Update::Snapshot(map) if map.states[0] == paying => break,
-            v1::watch_seat_map_response::Update::Delta(delta) if delta.states.contains(&paying) => break,
+            v1::watch_seat_map_response::Update::Delta(delta)
+                if earlybird_proto::SeatChanges::new(delta.changes.clone())
+                    .any(|(_, state)| state == paying) =>
+            {
+                break;
+            }
             _ => {}
         }
     }

@@ -1,9 +1,9 @@
 //! Seat map watches: deltas that add up, breaks, slow watchers, draining, vanished clients.
 
-use earlybird_proto::v1;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
 use earlybird_proto::v1::watch_seat_map_response::Update;
+use earlybird_proto::{SeatChanges, v1};
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
@@ -50,7 +50,7 @@ impl Watcher {
                 assert_eq!(delta.from_version, self.version, "a delta applies to the version before");
                 self.version = delta.version;
                 if !self.states.is_empty() {
-                    for (&seat, &state) in delta.seats.iter().zip(&delta.states) {
+                    for (seat, state) in SeatChanges::new(delta.changes) {
                         self.states[seat as usize] = state;
                     }
                 }
