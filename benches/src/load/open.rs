@@ -35,7 +35,7 @@ pub async fn open<S: Script>(
     dialer: &Dialer,
     scripts: Vec<S>,
     timing: Timing,
-) -> anyhow::Result<(Histogram<u64>, Tally)> {
+) -> anyhow::Result<(Histogram<u64>, Tally, Vec<S>)> {
     let interval = Duration::from_secs_f64(scripts.len() as f64 / timing.per_second);
     let start = Instant::now() + Duration::from_millis(100);
     let mut lanes = tokio::task::JoinSet::new();
@@ -60,14 +60,16 @@ pub async fn open<S: Script>(
     }
     let mut latency = latencies()?;
     let mut tally = Tally::default();
+    let mut scripts = Vec::new();
     while let Some(lane) = lanes.join_next().await {
-        let (of_lane, answers) = lane??;
+        let (of_lane, answers, script) = lane??;
+        scripts.push(script);
         latency.add(&of_lane)?;
         tally.accepted += answers.accepted;
         tally.rejected += answers.rejected;
         tally.failed += answers.failed;
     }
-    Ok((latency, tally))
+    Ok((latency, tally, scripts))
 }
 
 struct Lane<S> {
@@ -89,7 +91,7 @@ struct Book {
 }
 
 impl<S: Script> Lane<S> {
-    async fn run(mut self) -> anyhow::Result<(Histogram<u64>, Tally)> {
+    async fn run(mut self) -> anyhow::Result<(Histogram<u64>, Tally, S)> {
         while self.due < self.end {
             let is_silent = self.send_due();
             let idle = self.book.intended.is_empty();
@@ -108,7 +110,7 @@ impl<S: Script> Lane<S> {
             let received = self.book.receive(&mut self.session, &mut self.script);
             tokio::time::timeout_at(deadline, received).await.context("commands were not answered")??;
         }
-        Ok((self.book.latency, self.book.tally))
+        Ok((self.book.latency, self.book.tally, self.script))
     }
 
     /// Sends what is due. A command that the script cannot give yet keeps its moment: its lateness is the server's.
