@@ -7,7 +7,7 @@ use earlybird_proto::v1::session_response::Result as Message;
 use tonic::{Code, Request};
 
 use super::house::*;
-use super::session::{Client, hold_command};
+use super::session::Client;
 
 #[tokio::test]
 async fn limits_are_named() {
@@ -71,13 +71,24 @@ async fn a_call_past_its_deadline_changes_nothing() {
     house.hold("bob", &[0]).await.expect("nobody holds it");
 }
 
+/// A request that has to wait for its turn, unlike a hold that is turned down as things are.
+fn queued_request() -> v1::ExtendHoldRequest {
+    let (name, buyer_id) = (format!("{NAME}/holds/1"), "alice".to_owned());
+    v1::ExtendHoldRequest { name, buyer_id, request_id: request_id() }
+}
+
+fn queued_command(tag: u64) -> v1::SessionRequest {
+    let command = Some(v1::session_request::Command::ExtendHold(queued_request()));
+    v1::SessionRequest { tag, timeout_ms: 0, command }
+}
+
 #[tokio::test]
 async fn a_full_queue_answers_a_session_when_to_come_back() {
     let house = House::build(Plan::default().with("EARLYBIRD_SHARD__INBOX_CAPACITY", "1")).await;
     let mut session = Client::open(&house).await;
     let mut tag = 0;
     eventually("a command meets a full queue", async || {
-        let commands = (tag..tag + 200).map(|tag| hold_command(tag, "alice", &[0])).collect();
+        let commands = (tag..tag + 200).map(queued_command).collect();
         tag += 200;
         let replies = session.send_all(commands).await;
         let error = replies.into_values().find_map(|reply| match reply.result {
@@ -98,7 +109,7 @@ async fn a_full_queue_answers_a_unary_call_at_once() {
     eventually("a call meets a full queue, and is told so within 10 ms", async || {
         let call = async || {
             let sent = Instant::now();
-            (house.hold("alice", &[0]).await, sent.elapsed())
+            (house.seating.clone().extend_hold(queued_request()).await, sent.elapsed())
         };
         let answers = futures::future::join_all((0..32).map(|_| call())).await;
         answers.into_iter().find_map(|(result, took)| {
