@@ -52,6 +52,9 @@ fn describe() {
     );
     describe_gauge!("earlybird_streams", Unit::Count, "sessions and watches that are open, by method");
     describe_gauge!("earlybird_connections", Unit::Count, "gRPC connections that are open");
+    describe_gauge!("earlybird_jobs_running", Unit::Count, "jobs that this node is at");
+    describe_counter!("earlybird_members_imported_total", Unit::Count, "rows of members that were imported");
+    describe_histogram!("earlybird_coupon_claims_entries", Unit::Count, "claims of coupons decided together");
     describe_counter!(
         "earlybird_connections_refused_total",
         Unit::Count,

@@ -14,9 +14,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
+use crate::coupons::Coupons;
 use crate::directory::{Directory, DirectoryParts};
+use crate::jobs::Jobs;
 use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
+use crate::members::Members;
 use crate::payments::{Due, Payments, PaymentsOptions};
+use crate::people::{People, PeopleOptions};
 use crate::shard::Shard;
 use crate::snapshots;
 use crate::ticker::Ticker;
@@ -49,6 +53,8 @@ pub struct NodeOptions {
     pub snapshot_every_entries: u64,
     /// Payments.
     pub payments: PaymentsOptions,
+    /// Members, coupons and jobs.
+    pub people: PeopleOptions,
 }
 
 impl Default for NodeOptions {
@@ -64,6 +70,7 @@ impl Default for NodeOptions {
             passivate_after: Duration::from_secs(300),
             snapshot_every_entries: 50_000,
             payments: PaymentsOptions::default(),
+            people: PeopleOptions::default(),
         }
     }
 }
@@ -80,6 +87,12 @@ pub struct Node {
     pub payments: Arc<Payments>,
     /// Venues and performances.
     pub catalog: Arc<Catalog>,
+    /// What is known of buyers.
+    pub members: Arc<Members>,
+    /// Coupons and campaigns.
+    pub coupons: Arc<Coupons>,
+    /// Work in steps.
+    pub jobs: Arc<Jobs>,
     lanes: Vec<Arc<Lane>>,
     /// End with the node.
     _ticker: Ticker,
@@ -124,13 +137,19 @@ impl Node {
         let (snapshot_asker, snapshots_asked) = mpsc::channel(snapshots::WAITING_MAX);
         snapshots::start(Arc::clone(&store), Arc::clone(&clock), snapshots_asked)
             .context("cannot start the thread for snapshots")?;
-        let tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
+        let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
+        let people = People::new(options.node_id, &store, &clock, &options.people, Vec::new());
+        tasks.extend(people.tasks().map(|task| AbortOnDropHandle::new(tokio::spawn(vital(task)))));
+        let People { members, coupons, jobs } = people;
         Ok(Arc::new(Self {
             store,
             clock,
             directory,
             payments,
             catalog,
+            members,
+            coupons,
+            jobs,
             lanes,
             _ticker: ticker,
             _tasks: tasks,
@@ -166,6 +185,7 @@ impl Node {
 
     /// Admits nothing new, makes durable and answers what was decided, and closes the store.
     pub async fn drain(&self) {
+        self.jobs.drain().await;
         self.directory.drain().await;
         self.store.close().await;
     }

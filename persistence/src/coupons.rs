@@ -137,7 +137,10 @@ pub enum IssueOutcome {
     /// All were issued.
     OutOfStock,
     /// The campaign has not begun.
-    NotOpen,
+    NotOpen {
+        /// When it begins.
+        opens_at: UnixMillis,
+    },
     /// The campaign has ended.
     Ended,
     /// There is no such campaign.

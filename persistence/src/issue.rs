@@ -97,7 +97,7 @@ fn repeated(
 fn refusal(row: &CampaignRow, now: UnixMillis, count: u64, stock_left: Option<u64>) -> Option<IssueOutcome> {
     let campaign = &row.campaign;
     if now < campaign.opens_at {
-        return Some(IssueOutcome::NotOpen);
+        return Some(IssueOutcome::NotOpen { opens_at: campaign.opens_at });
     }
     if campaign.ends_at.is_some_and(|ends_at| ends_at <= now) {
         return Some(IssueOutcome::Ended);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_campaign_has_its_time() {
         for (now, expected) in [
-            (9, Verdict::Done(IssueOutcome::NotOpen)),
+            (9, Verdict::Done(IssueOutcome::NotOpen { opens_at: UnixMillis(10) })),
             (19, Verdict::Issue),
             (20, Verdict::Done(IssueOutcome::Ended)),
         ] {

@@ -204,6 +204,17 @@ macro_rules! job_queries {
                 .bind(saturating(now.0));
             query.fetch_optional(connection).await.map_err(store_error)?.map(row).transpose()
         }
+
+        pub(crate) async fn prune_jobs(
+            connection: &mut $connection,
+            before: UnixMillis,
+            limit: usize,
+        ) -> Result<u64, StoreError> {
+            let query = sqlx::query(include_str!("../sql/shared/prune_jobs.sql"))
+                .bind(saturating(before.0))
+                .bind(page_limit(limit));
+            Ok(query.execute(connection).await.map_err(store_error)?.rows_affected())
+        }
     };
 }
 

@@ -159,4 +159,10 @@ pub trait JobStore {
     /// # Errors
     /// [`StoreError::Unavailable`]; it may be repeated. [`StoreError::Corrupt`].
     async fn cancel_job(&self, id: &JobId, now: UnixMillis) -> Result<Option<JobRow>, StoreError>;
+
+    /// Forgets up to `limit` jobs that ended at `before` or earlier. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; it may be repeated.
+    async fn prune_jobs(&self, before: UnixMillis, limit: usize) -> Result<u64, StoreError>;
 }

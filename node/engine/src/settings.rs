@@ -48,6 +48,13 @@ impl Settings {
         self.refunds.fee.check()
     }
 
+    /// Whether who may buy at `now` depends on the buyer's grade.
+    #[must_use]
+    pub fn asks_for_grade(&self, now: Timestamp) -> bool {
+        let open = self.phases.iter().find(|phase| phase.opens_at <= now && now < phase.closes_at);
+        open.is_some_and(|phase| matches!(phase.audience, Audience::Presale(_)))
+    }
+
     /// The phase that is open at `now` for a buyer of this grade.
     pub(crate) fn open_phase(&self, now: Timestamp, grade: Option<&Grade>) -> Result<&SalePhase, Rejection> {
         let later = || self.phases.iter().filter(|phase| phase.opens_at > now);

@@ -22,6 +22,8 @@ impl Checks {
         config.shard.check(&mut checks);
         config.lane.check(&mut checks);
         config.payments.check(&mut checks);
+        config.coupons.check(&mut checks);
+        config.jobs.check(&mut checks);
         config.auth.check(config, &mut checks);
         config.log.check(&mut checks);
         checks

@@ -9,6 +9,7 @@ mod check;
 mod fault;
 mod load;
 mod paying;
+mod people;
 mod selling;
 mod serving;
 mod storing;
@@ -20,6 +21,7 @@ pub use auth::AuthConfig;
 pub use fault::{ConfigError, ConfigFault};
 pub use load::{Sources, load};
 pub use paying::{Gateway, PaymentsConfig, TossConfig};
+pub use people::{CouponsConfig, JobsConfig};
 pub use selling::{LaneConfig, ShardConfig};
 pub use serving::{GrpcConfig, HttpConfig, LogConfig, LogFormat, NodeConfig};
 pub use storing::StoreConfig;
@@ -42,6 +44,10 @@ pub struct Config {
     pub lane: LaneConfig,
     /// The payment provider.
     pub payments: PaymentsConfig,
+    /// Coupons.
+    pub coupons: CouponsConfig,
+    /// Work in steps.
+    pub jobs: JobsConfig,
     /// Who may call.
     pub auth: AuthConfig,
     /// What is logged.

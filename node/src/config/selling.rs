@@ -82,6 +82,7 @@ impl Config {
             passivate_after: self.shard.passivate_after,
             snapshot_every_entries: self.shard.snapshot_every_entries,
             payments: self.payments.options()?,
+            people: self.people_options(),
         })
     }
 }

@@ -11,8 +11,12 @@
 mod admin;
 mod answer;
 pub mod catalog;
+mod coupons;
 mod deadline;
 mod fingerprint;
+mod grade;
+mod jobs;
+mod members;
 pub mod meters;
 pub mod names;
 mod order;
@@ -63,7 +67,7 @@ pub struct Ingress {
     meters: Meters,
 }
 
-/// One handle that implements `Seating`, `Waitlist`, `Orders` and `Admin`.
+/// One handle that implements every service but `Catalog`.
 #[derive(Clone)]
 pub struct Services(Arc<Ingress>);
 

@@ -1,13 +1,17 @@
 //! Resource names: `performances/{performance}`, and the holds and orders beneath them.
 
 use earlybird_engine::{HoldId, OrderId};
+use earlybird_persistence::CouponId;
 
 use super::status::Problem;
 
 /// The wildcard that stands for every performance in a listing.
 pub const ANY: &str = "-";
 
-/// Longest `{performance}` or `{venue}`, in bytes.
+/// Longest `{job}`, in bytes: the name of a kind, and what tells its jobs apart.
+const JOB_BYTES_MAX: usize = 200;
+
+/// Longest `{performance}`, `{venue}` or `{campaign}`, in bytes.
 const ID_BYTES_MAX: usize = 63;
 
 /// The `{performance}` of `performances/{performance}`.
@@ -39,6 +43,38 @@ pub fn order<'n>(field: &'static str, name: &'n str) -> Result<(&'n str, OrderId
     let (performance, number) = child(name, "/orders/")
         .ok_or_else(|| malformed(field, name, "performances/{performance}/orders/{order}"))?;
     Ok((performance, OrderId(number)))
+}
+
+/// The `{campaign}` of `campaigns/{campaign}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn campaign<'n>(field: &'static str, name: &'n str) -> Result<&'n str, Problem> {
+    match name.strip_prefix("campaigns/") {
+        Some(id) if is_id(id) => Ok(id),
+        _ => Err(malformed(field, name, "campaigns/{campaign}")),
+    }
+}
+
+/// The `{coupon}` of `coupons/{coupon}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn coupon(field: &'static str, name: &str) -> Result<CouponId, Problem> {
+    let id = name.strip_prefix("coupons/").and_then(CouponId::parse);
+    id.ok_or_else(|| malformed(field, name, "coupons/{coupon}"))
+}
+
+/// The `{job}` of `jobs/{job}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn job<'n>(field: &'static str, name: &'n str) -> Result<&'n str, Problem> {
+    let is_job = |id: &&str| {
+        let is_formed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=JOB_BYTES_MAX).contains(&id.len()) && id.bytes().all(is_formed)
+    };
+    name.strip_prefix("jobs/").filter(is_job).ok_or_else(|| malformed(field, name, "jobs/{job}"))
 }
 
 /// The name of a hold of the performance called `performance` (its whole name).

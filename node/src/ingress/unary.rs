@@ -7,6 +7,7 @@ use tonic::{Request, Status};
 
 use super::answer::{Told, tell};
 use super::fingerprint::Fingerprinter;
+use super::grade::Missing;
 use super::status::Problem;
 use super::wish::{Parse, Wish};
 use super::{Ingress, deadline};
@@ -46,9 +47,18 @@ impl Ingress {
         Ok(finished?)
     }
 
-    async fn decide(&self, wish: Wish, expires_at: Instant) -> Result<Decided, Problem> {
+    async fn decide(&self, mut wish: Wish, expires_at: Instant) -> Result<Decided, Problem> {
         self.admit(&wish)?;
-        let shard = tokio::time::timeout_at(expires_at.into(), self.shard(wish.performance()))
+        let prepared = async {
+            let shard = self.shard(wish.performance()).await?;
+            if let (Missing::LookUp, Some(buyer)) = (self.fill_grade(&mut wish, &shard), wish.without_grade())
+            {
+                let grade = self.look_up_grade(&buyer.0).await?;
+                wish.set_grade(grade);
+            }
+            Ok(shard)
+        };
+        let shard = tokio::time::timeout_at(expires_at.into(), prepared)
             .await
             .unwrap_or_else(|_| Err(Problem::deadline_exceeded()))?;
         let info = shard.performance();

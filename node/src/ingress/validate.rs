@@ -30,17 +30,34 @@ pub const PAGE_SIZE_MAX: usize = 1_000;
 /// # Errors
 /// `INVALID_FIELD` when it is empty, too long, or has control characters.
 pub fn buyer(text: String) -> Result<BuyerId, Problem> {
-    let field = "buyer_id";
+    buyer_form(&text).map_err(|what| Problem::field("buyer_id", what))?;
+    Ok(BuyerId(text.into_boxed_str()))
+}
+
+/// A member, who is a buyer by another name.
+///
+/// # Errors
+/// `INVALID_FIELD` as for [`buyer`].
+pub fn member(text: String) -> Result<earlybird_persistence::BuyerId, Problem> {
+    buyer_form(&text).map_err(|what| Problem::field("member_id", what))?;
+    Ok(text.into())
+}
+
+/// Whether a text can be a buyer.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn buyer_form(text: &str) -> Result<(), String> {
     if text.is_empty() {
-        return Err(Problem::field(field, "required"));
+        return Err("required".to_owned());
     }
     if text.len() > BUYER_BYTES_MAX {
-        return Err(Problem::field(field, format!("must have at most {BUYER_BYTES_MAX} bytes")));
+        return Err(format!("must have at most {BUYER_BYTES_MAX} bytes"));
     }
-    if has_control_characters(&text) {
-        return Err(Problem::field(field, "must not have control characters"));
+    if has_control_characters(text) {
+        return Err("must not have control characters".to_owned());
     }
-    Ok(BuyerId(text.into_boxed_str()))
+    Ok(())
 }
 
 /// A member grade; an empty one is none. Grades are compared in lower case.
@@ -51,14 +68,23 @@ pub fn grade(mut text: String) -> Result<Option<Grade>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    if text.len() > GRADE_BYTES_MAX {
-        return Err(Problem::field("grade", format!("must have at most {GRADE_BYTES_MAX} bytes")));
-    }
-    if has_control_characters(&text) {
-        return Err(Problem::field("grade", "must not have control characters"));
-    }
+    grade_form(&text).map_err(|what| Problem::field("grade", what))?;
     text.make_ascii_lowercase();
     Ok(Some(Grade(text.into_boxed_str())))
+}
+
+/// Whether a text can be a grade.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn grade_form(text: &str) -> Result<(), String> {
+    if text.len() > GRADE_BYTES_MAX {
+        return Err(format!("must have at most {GRADE_BYTES_MAX} bytes"));
+    }
+    if has_control_characters(text) {
+        return Err("must not have control characters".to_owned());
+    }
+    Ok(())
 }
 
 /// The key that makes a retry harmless: a UUID in its form with hyphens, any case, not all zeros.

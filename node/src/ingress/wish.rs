@@ -1,6 +1,8 @@
 //! From a request to what is wished of a performance: the same for a unary call and for a command of a session.
 
-use earlybird_engine::{Action, BuyerId, CategoryIndex, Command, Layout, RefundBy, Rejection, RequestStamp};
+use earlybird_engine::{
+    Action, BuyerId, CategoryIndex, Command, Grade, Layout, RefundBy, Rejection, RequestStamp,
+};
 use earlybird_engine::{SeatIndex, ZoneIndex};
 use earlybird_proto::v1;
 use tonic::Status;
@@ -65,6 +67,28 @@ impl Wish {
         match self.buyer() {
             Some(buyer) => caller.may_act_for(&buyer.0),
             None => caller.require_admin(),
+        }
+    }
+
+    /// The buyer whose grade decides and was not sent; none if none decides, or one was sent.
+    #[must_use]
+    pub(crate) fn without_grade(&self) -> Option<&BuyerId> {
+        match &self.action {
+            Action::Hold { buyer, grade: None, .. }
+            | Action::HoldBestAvailable { buyer, grade: None, .. }
+            | Action::JoinWaitlist { buyer, grade: None, .. } => Some(buyer),
+            _ => None,
+        }
+    }
+
+    /// With the grade of the member. The fingerprint stays that of what was sent, so a retry is one, whatever the grade is
+    /// then.
+    pub(crate) fn set_grade(&mut self, known: Option<Grade>) {
+        if let Action::Hold { grade, .. }
+        | Action::HoldBestAvailable { grade, .. }
+        | Action::JoinWaitlist { grade, .. } = &mut self.action
+        {
+            *grade = known;
         }
     }
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use earlybird_proto::FILE_DESCRIPTOR_SET;
 use earlybird_proto::v1::admin_server::AdminServer;
 use earlybird_proto::v1::catalog_server::CatalogServer;
+use earlybird_proto::v1::coupons_server::CouponsServer;
+use earlybird_proto::v1::jobs_server::JobsServer;
+use earlybird_proto::v1::members_server::MembersServer;
 use earlybird_proto::v1::orders_server::OrdersServer;
 use earlybird_proto::v1::seating_server::SeatingServer;
 use earlybird_proto::v1::waitlist_server::WaitlistServer;
@@ -89,6 +92,9 @@ impl GrpcServer {
         add(&mut routes, &mut names, SeatingServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, WaitlistServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, OrdersServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, MembersServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, CouponsServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, JobsServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, AdminServer::new(services).max_decoding_message_size(max));
         let routes = reflection(routes).prepare();
         Self { config: config.clone(), routes, gate, health: Health { reporter, names } }

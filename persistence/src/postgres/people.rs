@@ -165,4 +165,8 @@ impl JobStore for PostgresStore {
     async fn cancel_job(&self, id: &JobId, now: UnixMillis) -> Result<Option<JobRow>, StoreError> {
         on!(self.workers, |connection| jobs::cancel_job(connection, id, now))
     }
+
+    async fn prune_jobs(&self, before: UnixMillis, limit: usize) -> Result<u64, StoreError> {
+        on!(self.workers, |connection| jobs::prune_jobs(connection, before, limit))
+    }
 }

@@ -190,4 +190,9 @@ impl JobStore for SqliteStore {
         let mut connection = self.reader().await?;
         self.answer(jobs::cancel_job(&mut connection, id, now)).await
     }
+
+    async fn prune_jobs(&self, before: UnixMillis, limit: usize) -> Result<u64, StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(jobs::prune_jobs(&mut connection, before, limit)).await
+    }
 }

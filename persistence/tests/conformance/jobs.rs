@@ -114,3 +114,15 @@ pub(crate) async fn a_job_can_be_stopped(fixture: &Fixture) {
     assert_eq!((ended.state, ended.updated_at), (JobState::Cancelled, at(4)));
     assert_eq!(store.cancel_job(&"nothing".into(), at(9)).await.unwrap(), None);
 }
+
+pub(crate) async fn ended_jobs_are_forgotten_in_time(fixture: &Fixture) {
+    let store = &fixture.store;
+    for id in ["ended", "pending"] {
+        store.create_job(&job(id, 1)).await.unwrap();
+    }
+    store.cancel_job(&"ended".into(), at(5)).await.unwrap();
+    assert_eq!(store.prune_jobs(at(4), 10).await.unwrap(), 0);
+    assert_eq!(store.prune_jobs(at(5), 10).await.unwrap(), 1);
+    assert_eq!(store.job(&"ended".into()).await.unwrap(), None);
+    assert_eq!(store.prune_jobs(at(99), 10).await.unwrap(), 0);
+}

@@ -104,6 +104,7 @@ conformance! {
         a_job_that_is_given_up_is_taken_at_once,
         of_many_nodes_one_takes_a_job,
         a_job_can_be_stopped,
+        ended_jobs_are_forgotten_in_time,
     },
     members::{
         a_member_comes_back_as_sent,

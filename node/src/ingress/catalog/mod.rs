@@ -2,12 +2,12 @@
 
 mod create;
 mod limits;
-mod page;
+pub(super) mod page;
 mod performance;
 mod phases;
-mod time;
+pub(super) mod time;
 mod venue;
-mod violations;
+pub(super) mod violations;
 
 use std::sync::Arc;
 

@@ -4,23 +4,25 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::ingress::status::Problem;
+
 /// Longer tokens were not made here.
-const TOKEN_BYTES_MAX: usize = 256;
+const TOKEN_BYTES_MAX: usize = 512;
 
 /// One kind of listing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Listing {
+pub(in crate::ingress) struct Listing {
     /// Its name, so that no token is taken for that of another listing.
-    pub(super) name: &'static str,
+    pub(in crate::ingress) name: &'static str,
     /// Items of a page when the caller does not say.
-    pub(super) size_default: usize,
+    pub(in crate::ingress) size_default: usize,
     /// Most items of a page.
-    pub(super) size_max: usize,
+    pub(in crate::ingress) size_max: usize,
 }
 
 impl Listing {
     /// Items of a page when `asked` for so many.
-    pub(super) fn size(&self, asked: i32) -> Result<usize, String> {
+    pub(in crate::ingress) fn size(&self, asked: i32) -> Result<usize, String> {
         match usize::try_from(asked) {
             Ok(0) => Ok(self.size_default),
             Ok(size) => Ok(size.min(self.size_max)),
@@ -29,14 +31,14 @@ impl Listing {
     }
 
     /// The token of the page after the item `last`, beneath `parent`.
-    pub(super) fn token(&self, parent: &str, last: &str) -> String {
+    pub(in crate::ingress) fn token(&self, parent: &str, last: &str) -> String {
         let mut bytes = self.seal(parent, last).to_le_bytes().to_vec();
         bytes.extend_from_slice(last.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// The item that the page of `token` comes after; none for the first page.
-    pub(super) fn after(&self, parent: &str, token: &str) -> Result<Option<String>, String> {
+    pub(in crate::ingress) fn after(&self, parent: &str, token: &str) -> Result<Option<String>, String> {
         if token.is_empty() {
             return Ok(None);
         }
@@ -47,6 +49,34 @@ impl Listing {
             (u64::from_le_bytes(*seal) == self.seal(parent, &last)).then_some(last)
         };
         read().map(Some).ok_or_else(|| "is not a next_page_token of this listing".into())
+    }
+
+    /// Size of a page, and the item that it comes after.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub(in crate::ingress) fn page(
+        &self,
+        parent: &str,
+        size: i32,
+        token: &str,
+    ) -> Result<(usize, Option<String>), Problem> {
+        let size = self.size(size).map_err(|what| Problem::field("page_size", what))?;
+        let after = self.after(parent, token).map_err(|what| Problem::field("page_token", what))?;
+        Ok((size, after))
+    }
+
+    /// Cuts what was read to the size of a page, one less than was asked for, and returns the token of the next page.
+    pub(in crate::ingress) fn cut<T>(
+        &self,
+        parent: &str,
+        rows: &mut Vec<T>,
+        size: usize,
+        key: impl Fn(&T) -> String,
+    ) -> String {
+        let more = rows.len() > size;
+        rows.truncate(size);
+        rows.last().filter(|_| more).map(|last| self.token(parent, &key(last))).unwrap_or_default()
     }
 
     /// Ties a token to its listing. It guards against mistakes, not against malice: a forged token reads nothing that its
@@ -75,7 +105,7 @@ mod tests {
         assert_eq!(SEATS.after("venues/a", ""), Ok(None));
         assert!(SEATS.after("venues/b", &token).is_err());
         assert!(Listing { name: "venues", ..SEATS }.after("venues/a", &token).is_err());
-        for bad in ["x", "41", "!!!!", &token[1..], &format!("{token}AA"), &"A".repeat(300)] {
+        for bad in ["x", "41", "!!!!", &token[1..], &format!("{token}AA"), &"A".repeat(600)] {
             assert!(SEATS.after("venues/a", bad).is_err(), "{bad}");
         }
     }

@@ -6,7 +6,7 @@ use earlybird_engine::{Millis, Timestamp};
 const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// The engine's time; less than a millisecond is cut off.
-pub(super) fn timestamp(wire: &prost_types::Timestamp) -> Result<Timestamp, String> {
+pub(in crate::ingress) fn timestamp(wire: &prost_types::Timestamp) -> Result<Timestamp, String> {
     let in_range = (0..=SECONDS_MAX).contains(&wire.seconds) && (0..1_000_000_000).contains(&wire.nanos);
     if !in_range {
         return Err("must be a time from 1970 to 9999".into());
@@ -15,13 +15,13 @@ pub(super) fn timestamp(wire: &prost_types::Timestamp) -> Result<Timestamp, Stri
 }
 
 /// The time on the wire.
-pub(super) fn wire_timestamp(time: Timestamp) -> prost_types::Timestamp {
+pub(in crate::ingress) fn wire_timestamp(time: Timestamp) -> prost_types::Timestamp {
     let seconds = i64::try_from(time.0 / 1000).unwrap_or(SECONDS_MAX);
     prost_types::Timestamp { seconds, nanos: (time.0 % 1000) as i32 * 1_000_000 }
 }
 
 /// A span from `min` to `max`; `accepted` says so in words.
-pub(super) fn span(
+pub(in crate::ingress) fn span(
     wire: &prost_types::Duration,
     min: Millis,
     max: Millis,
@@ -44,7 +44,7 @@ pub(super) fn span(
 }
 
 /// The span on the wire.
-pub(super) fn wire_span(span: Millis) -> prost_types::Duration {
+pub(in crate::ingress) fn wire_span(span: Millis) -> prost_types::Duration {
     let seconds = i64::try_from(span.0 / 1000).unwrap_or(i64::MAX);
     prost_types::Duration { seconds, nanos: (span.0 % 1000) as i32 * 1_000_000 }
 }

@@ -12,14 +12,14 @@ const TOLD_MAX: usize = 50;
 
 /// Fields that are wrong, in the order of the request.
 #[derive(Debug, Default)]
-pub(super) struct Violations {
+pub(in crate::ingress) struct Violations {
     told: Vec<FieldViolation>,
     untold: usize,
 }
 
 impl Violations {
     /// `field` is wrong.
-    pub(super) fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    pub(in crate::ingress) fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
         if self.told.len() == TOLD_MAX {
             self.untold += 1;
         } else {
@@ -28,12 +28,16 @@ impl Violations {
     }
 
     /// Notes what is wrong with `field`, if `result` says so.
-    pub(super) fn take<T>(&mut self, field: impl Into<String>, result: Result<T, String>) -> Option<T> {
+    pub(in crate::ingress) fn take<T>(
+        &mut self,
+        field: impl Into<String>,
+        result: Result<T, String>,
+    ) -> Option<T> {
         result.map_err(|description| self.add(field, description)).ok()
     }
 
     /// Nothing, or an `INVALID_ARGUMENT` with `BadRequest`.
-    pub(super) fn check(self, reason: &str) -> Result<(), Status> {
+    pub(in crate::ingress) fn check(self, reason: &str) -> Result<(), Status> {
         let Some(first) = self.told.first() else { return Ok(()) };
         let mut message = format!("{}: {}", first.field, first.description);
         let more = self.told.len() - 1 + self.untold;
@@ -48,6 +52,6 @@ impl Violations {
 }
 
 /// A refusal without fields.
-pub(super) fn refusal(code: Code, reason: &str, message: impl Into<String>) -> Status {
+pub(in crate::ingress) fn refusal(code: Code, reason: &str, message: impl Into<String>) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use earlybird_engine::{OrderId, RefundId};
+use earlybird_engine::{Grade, OrderId, RefundId};
 use earlybird_proto::v1;
 use futures::StreamExt as _;
 
 use super::Session;
-use super::routes::{RouteIndex, Way};
+use super::routes::{RouteIndex, Waiting, Way};
 use crate::ingress::Ingress;
 use crate::ingress::status::Problem;
 use crate::shard::Shard;
@@ -23,6 +23,8 @@ pub(super) type Background = Pin<Box<dyn Future<Output = Finished> + Send>>;
 pub(super) enum Finished {
     /// A performance was loaded, or cannot be.
     Opened { route: RouteIndex, shard: Result<Arc<Shard>, Problem> },
+    /// The grade of a command's buyer was looked up, or cannot be.
+    Graded { route: RouteIndex, command: Box<Waiting>, grade: Result<Option<Grade>, Problem> },
     /// A payment or a refund has come to an end.
     Settled { slot: u32, order: Result<v1::Order, Problem> },
 }
@@ -31,6 +33,18 @@ pub(super) enum Finished {
 pub(super) fn open(ingress: Arc<Ingress>, route: RouteIndex, id: &str) -> Background {
     let id = id.to_owned();
     Box::pin(async move { Finished::Opened { route, shard: ingress.shard(&id).await } })
+}
+
+/// Looks up the grade of a command's buyer.
+pub(super) fn grade(ingress: Arc<Ingress>, route: RouteIndex, command: Waiting) -> Background {
+    let command = Box::new(command);
+    Box::pin(async move {
+        let grade = match command.wish.without_grade() {
+            Some(buyer) => ingress.look_up_grade(&buyer.0).await,
+            None => Ok(None),
+        };
+        Finished::Graded { route, command, grade }
+    })
 }
 
 /// Settles a payment.
@@ -65,6 +79,15 @@ impl Session {
         while let Poll::Ready(Some(finished)) = self.background.poll_next_unpin(context) {
             match finished {
                 Finished::Opened { route, shard } => self.opened(route, shard),
+                Finished::Graded { route, command, grade } => match grade {
+                    Ok(grade) => {
+                        let mut command = *command;
+                        command.wish.set_grade(grade);
+                        self.queue_complete(route, command);
+                        self.submit(route);
+                    }
+                    Err(problem) => self.answer(command.slot, Err(problem)),
+                },
                 Finished::Settled { slot, order } => {
                     self.answer(slot, order.map(v1::session_response::Result::Order));
                 }

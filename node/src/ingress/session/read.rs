@@ -14,6 +14,7 @@ use super::routes::{Resolved, RouteIndex, Waiting, Way};
 use super::slots::InFlight;
 use crate::ingress::deadline;
 use crate::ingress::fingerprint::Fingerprinter;
+use crate::ingress::grade::Missing;
 use crate::ingress::meters::Kind;
 use crate::ingress::status::Problem;
 use crate::ingress::wish::{Parse as _, Wish};
@@ -112,8 +113,19 @@ impl Session {
         self.queue(index, command);
     }
 
-    /// Adds a command to the batch of its shard.
-    pub(super) fn queue(&mut self, index: RouteIndex, command: Waiting) {
+    /// Adds a command to the batch of its shard, or looks up first what it lacks.
+    pub(super) fn queue(&mut self, index: RouteIndex, mut command: Waiting) {
+        let Some(shard) = self.routes.get(index).and_then(|route| route.shard.as_ref()) else { return };
+        match self.ingress.fill_grade(&mut command.wish, shard) {
+            Missing::Nothing => self.queue_complete(index, command),
+            Missing::LookUp => {
+                self.background.push(background::grade(Arc::clone(&self.ingress), index, command));
+            }
+        }
+    }
+
+    /// Adds a command that lacks nothing to the batch of its shard.
+    pub(super) fn queue_complete(&mut self, index: RouteIndex, command: Waiting) {
         let Waiting { slot, wish, expires_at } = command;
         let Some(route) = self.routes.get_mut(index) else { return };
         let Some(shard) = &route.shard else { return };

@@ -33,6 +33,12 @@ impl Problem {
         Self::new(Reason::DeadlineExceeded, "the deadline passed before the command was decided")
     }
 
+    /// Too much waits for something that all share.
+    #[must_use]
+    pub fn overloaded(what: &'static str) -> Self {
+        Self::new(Reason::Overloaded, what).retry_after(SHARD_RETRY_DELAY)
+    }
+
     /// The node is shutting down.
     #[must_use]
     pub fn draining() -> Self {

@@ -19,6 +19,7 @@ use earlybird_engine::SeatList;
 use tonic::{Code, Status};
 
 pub use reason::Reason;
+pub(crate) use rejection::rfc3339;
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "earlybird";
@@ -93,6 +94,15 @@ impl Problem {
     #[must_use]
     pub fn field(field: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Reason::InvalidField, "").with_field(field, description)
+    }
+
+    /// A limit that is reached.
+    #[must_use]
+    pub fn quota(subject: &'static str, description: impl Into<String>) -> Self {
+        let description = description.into();
+        let mut problem = Self::new(Reason::LimitReached, description.clone()).with("limit", subject);
+        problem.detail = Some(Box::new(Detail::Quota { subject, description }));
+        problem
     }
 
     /// With the field that is to blame, which becomes the message.

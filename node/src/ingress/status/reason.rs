@@ -45,6 +45,14 @@ reasons! {
     OrderNotFound = "ORDER_NOT_FOUND", NotFound;
     /// The buyer does not wait for the seat.
     NotWaiting = "NOT_WAITING", NotFound;
+    /// There is no such member.
+    MemberNotFound = "MEMBER_NOT_FOUND", NotFound;
+    /// There is no such campaign.
+    CampaignNotFound = "CAMPAIGN_NOT_FOUND", NotFound;
+    /// There is no such coupon.
+    CouponNotFound = "COUPON_NOT_FOUND", NotFound;
+    /// There is no such job.
+    JobNotFound = "JOB_NOT_FOUND", NotFound;
     /// Seats are held, being paid or sold.
     SeatTaken = "SEAT_TAKEN", Aborted;
     /// Too few seats are free.
@@ -89,16 +97,38 @@ reasons! {
     RefundFailed = "REFUND_FAILED", FailedPrecondition;
     /// The order is in a state that does not allow this.
     OrderState = "ORDER_STATE", FailedPrecondition;
+    /// The coupon's date has passed.
+    CouponExpired = "COUPON_EXPIRED", FailedPrecondition;
+    /// The coupon's date is to come.
+    CouponNotYetValid = "COUPON_NOT_YET_VALID", FailedPrecondition;
+    /// The coupon was used.
+    CouponUsed = "COUPON_USED", FailedPrecondition;
+    /// Another payment has the coupon.
+    CouponReserved = "COUPON_RESERVED", FailedPrecondition;
+    /// The coupon is not for what is bought.
+    CouponNotApplicable = "COUPON_NOT_APPLICABLE", FailedPrecondition;
+    /// What is bought costs less than the coupon asks for.
+    MinimumSpend = "MINIMUM_SPEND", FailedPrecondition;
+    /// The campaign has not begun.
+    CampaignNotOpen = "CAMPAIGN_NOT_OPEN", FailedPrecondition;
+    /// The campaign has ended.
+    CampaignEnded = "CAMPAIGN_ENDED", FailedPrecondition;
+    /// There is a campaign of that name.
+    CampaignExists = "CAMPAIGN_EXISTS", AlreadyExists;
     /// The buyer queues for the seat already.
     AlreadyWaiting = "ALREADY_WAITING", AlreadyExists;
     /// Another buyer's.
     NotHolder = "NOT_HOLDER", PermissionDenied;
+    /// The coupon is another member's.
+    CouponNotOwner = "COUPON_NOT_OWNER", PermissionDenied;
     /// The caller may not do this.
     PermissionDenied = "PERMISSION_DENIED", PermissionDenied;
     /// The caller did not say who it is.
     Unauthenticated = "UNAUTHENTICATED", Unauthenticated;
     /// A limit of the performance is reached; `QuotaFailure` names it.
     LimitReached = "LIMIT_REACHED", ResourceExhausted;
+    /// All coupons of the campaign were issued.
+    CampaignOutOfStock = "CAMPAIGN_OUT_OF_STOCK", ResourceExhausted;
     /// The queue of the performance is full; `RetryInfo` says when to try again.
     Overloaded = "OVERLOADED", ResourceExhausted;
     /// The deadline passed before the command was decided: nothing was changed.

@@ -142,7 +142,8 @@ fn opening(problem: Problem, opens_at: Option<Timestamp>) -> Problem {
     }
 }
 
-fn rfc3339(at: Timestamp) -> String {
+/// A moment as metadata has it.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     // The last moment that the format can show, so that a far future does not overflow.
     const YEAR_9999_MS: u64 = 253_402_300_799_000;
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.0.min(YEAR_9999_MS))).to_string()
