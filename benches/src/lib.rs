@@ -9,6 +9,7 @@
 //! Figures are of the machine that they were measured on; ratios travel better. A missed target is shown, not hidden.
 
 pub mod bench;
+pub mod coupons;
 pub mod house;
 pub mod load;
 pub mod machine;

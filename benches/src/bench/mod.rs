@@ -1,6 +1,8 @@
 //! The benchmarks, in the order of the table.
 
+mod birthday;
 mod churn;
+mod claims;
 mod engine;
 mod expiry;
 mod memory;
@@ -24,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 type Run = for<'w> fn(&'w World) -> LocalBoxFuture<'w, anyhow::Result<Vec<Row>>>;
 
 /// All benchmarks by name.
-const ALL: [(&str, Run); 9] = [
+const ALL: [(&str, Run); 11] = [
     ("engine", |world| Box::pin(engine::run(world))),
     ("memory", |world| Box::pin(memory::run(world))),
     ("session", |world| Box::pin(session::run(world))),
@@ -34,6 +36,8 @@ const ALL: [(&str, Run); 9] = [
     ("seat-map", |world| Box::pin(seat_map::run(world))),
     ("watchers", |world| Box::pin(watchers::run(world))),
     ("recovery", |world| Box::pin(recovery::run(world))),
+    ("birthday", |world| Box::pin(birthday::run(world))),
+    ("claims", |world| Box::pin(claims::run(world))),
 ];
 
 /// What a run came to.

@@ -72,3 +72,53 @@ async fn calls_need_a_token_and_roles_decide() {
     HealthClient::new(server.channel()).check(HealthCheckRequest::default()).await.expect("health is open");
     assert_eq!(server.get("/readyz").await.0, 200);
 }
+
+#[tokio::test]
+async fn members_see_their_own_and_operators_run_campaigns() {
+    let mut secret = tempfile::NamedTempFile::new().expect("a file");
+    secret.write_all(SECRET).expect("a file");
+    let options = Options::default()
+        .with("EARLYBIRD_AUTH__ENABLED", "true")
+        .with("EARLYBIRD_AUTH__ISSUER", "login")
+        .with("EARLYBIRD_AUTH__AUDIENCE", "seats")
+        .with("EARLYBIRD_AUTH__HS256_SECRET_FILE", secret.path().to_str().expect("a path"));
+    let server = Server::start_with(options).await;
+    let [admin, alice, web] =
+        [("ops", "admin"), ("alice", "buyer"), ("web", "bff")].map(|(sub, role)| token(sub, role));
+    let mut members = v1::members_client::MembersClient::new(server.channel());
+    let mut coupons = v1::coupons_client::CouponsClient::new(server.channel());
+    let mut jobs = v1::jobs_client::JobsClient::new(server.channel());
+    let is_denied = |code: Code| code == Code::PermissionDenied;
+    let code = |result: Result<(), tonic::Status>| result.map_or_else(|status| status.code(), |()| Code::Ok);
+
+    for token in [&alice, &web] {
+        let delete = v1::DeleteMemberRequest { member_id: "alice".into() };
+        assert!(is_denied(code(members.delete_member(with(token, delete)).await.map(drop))));
+        let import = tokio_stream::iter([v1::ImportMembersRequest::default()]);
+        assert!(is_denied(code(members.import_members(with(token, import)).await.map(drop))));
+        let create = v1::CreateCampaignRequest::default();
+        assert!(is_denied(code(coupons.create_campaign(with(token, create)).await.map(drop))));
+        let issue = v1::IssueCouponRequest::default();
+        assert!(is_denied(code(coupons.issue_coupon(with(token, issue)).await.map(drop))));
+        let issue = v1::IssueCouponsRequest::default();
+        assert!(is_denied(code(coupons.issue_coupons(with(token, issue)).await.map(drop))));
+        let list = v1::ListJobsRequest::default();
+        assert!(is_denied(code(jobs.list_jobs(with(token, list)).await.map(drop))));
+        let start = v1::StartJobRequest::default();
+        assert!(is_denied(code(jobs.start_job(with(token, start)).await.map(drop))));
+    }
+    let list = v1::ListMembersRequest::default();
+    assert!(is_denied(code(members.list_members(with(&alice, list.clone())).await.map(drop))));
+    assert_eq!(code(members.list_members(with(&web, list)).await.map(drop)), Code::Ok);
+    assert_eq!(code(jobs.list_jobs(with(&admin, v1::ListJobsRequest::default())).await.map(drop)), Code::Ok);
+    for (member, expected) in [("alice", Code::NotFound), ("bob", Code::PermissionDenied)] {
+        let claim = v1::ClaimCouponRequest {
+            campaign: "campaigns/none".into(),
+            member_id: member.into(),
+            request_id: request_id(),
+        };
+        assert_eq!(code(coupons.claim_coupon(with(&alice, claim)).await.map(drop)), expected);
+        let get = v1::GetMemberRequest { member_id: member.into() };
+        assert_eq!(code(members.get_member(with(&alice, get)).await.map(drop)), expected);
+    }
+}

@@ -1,8 +1,10 @@
 //! The API over gRPC: every method, every reason, on unary calls and sessions.
 
+mod coupons;
 mod errors;
 mod house;
 mod limits;
+mod members;
 mod orders;
 mod replays;
 mod seating;
