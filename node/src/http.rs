@@ -1,4 +1,5 @@
-//! The HTTP port: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever runs the node.
+//! The HTTP port: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever runs the node, and `/webhooks/toss` for the
+//! payment provider.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
+use crate::payments::webhooks::Endpoint;
 use crate::readiness::Readiness;
 
 /// What the handlers look at.
@@ -27,12 +29,14 @@ pub async fn serve(
     listener: TcpListener,
     readiness: Arc<Readiness>,
     metrics: PrometheusHandle,
+    webhooks: &Endpoint,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(Views { readiness, metrics });
+        .with_state(Views { readiness, metrics })
+        .merge(webhooks.router());
     axum::serve(listener, router).await
 }
 

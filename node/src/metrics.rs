@@ -98,6 +98,38 @@ fn describe() {
     describe_gauge!("earlybird_clock_offset_seconds", Unit::Seconds, "the store's clock less the node's");
     describe_gauge!("earlybird_store_silence_seconds", Unit::Seconds, "time since the store last answered");
     describe_counter!(
+        "earlybird_payments_misconfigured_total",
+        Unit::Count,
+        "calls that the payment provider refused because it does not accept our key"
+    );
+    describe_counter!(
+        "earlybird_payments_mismatched_total",
+        Unit::Count,
+        "answers of the payment provider about another payment, amount or currency"
+    );
+    describe_gauge!("earlybird_payments_outage", "1 while the payment provider gives no definite answers");
+    describe_histogram!(
+        "earlybird_provider_seconds",
+        Unit::Seconds,
+        "time of one call to the payment provider"
+    );
+    describe_counter!(
+        "earlybird_refunds_unknown_total",
+        Unit::Count,
+        "refunds whose outcome had to be asked for"
+    );
+    describe_counter!(
+        "earlybird_payments_repaired_total",
+        Unit::Count,
+        "orders that differed from the provider's record and were set right, by kind"
+    );
+    describe_counter!("earlybird_webhooks_total", Unit::Count, "webhooks by what became of them");
+    describe_counter!(
+        "earlybird_reconcile_differences_total",
+        Unit::Count,
+        "differences that comparisons with the provider's books have left, by kind"
+    );
+    describe_counter!(
         "earlybird_payments_unknown_total",
         Unit::Count,
         "payments whose outcome had to be asked for"

@@ -16,9 +16,11 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
 use crate::coupons::Coupons;
 use crate::directory::{Directory, DirectoryParts};
-use crate::jobs::Jobs;
+use crate::jobs::{JobKind, Jobs};
 use crate::lane::{Committer, CommitterHooks, Lane, LaneLimits};
 use crate::members::Members;
+use crate::payments::reconcile::Reconciliation;
+use crate::payments::webhooks::Webhooks;
 use crate::payments::{Due, Payments, PaymentsOptions};
 use crate::people::{People, PeopleOptions};
 use crate::shard::Shard;
@@ -85,6 +87,8 @@ pub struct Node {
     pub directory: Arc<Directory>,
     /// Payments under way.
     pub payments: Arc<Payments>,
+    /// What the payment provider tells without being asked.
+    pub webhooks: Arc<Webhooks>,
     /// Venues and performances.
     pub catalog: Arc<Catalog>,
     /// What is known of buyers.
@@ -110,7 +114,8 @@ impl Node {
         let epochs =
             store.claim_buckets(&options.node_id, &buckets).await.context("cannot claim the buckets")?;
         let gateway = options.payments.provider.open()?;
-        let payments = Payments::new(gateway, options.payments.clone());
+        let payments =
+            Payments::new(gateway, options.payments.clone(), Arc::clone(&store), Arc::clone(&clock));
         let catalog = Arc::new(Catalog::new(Arc::clone(&store)));
         let limits = LaneLimits {
             flush_entries_max: options.flush_entries_max,
@@ -138,7 +143,13 @@ impl Node {
         snapshots::start(Arc::clone(&store), Arc::clone(&clock), snapshots_asked)
             .context("cannot start the thread for snapshots")?;
         let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
-        let people = People::new(options.node_id, &store, &clock, &options.people, Vec::new());
+        let webhooks =
+            Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));
+        let reconciliation =
+            Reconciliation { payments: Arc::clone(&payments), every: options.payments.reconcile_every };
+        let kinds: Vec<Arc<dyn JobKind>> = vec![Arc::new(reconciliation)];
+        let people = People::new(options.node_id, &store, &clock, &options.people, kinds);
         tasks.extend(people.tasks().map(|task| AbortOnDropHandle::new(tokio::spawn(vital(task)))));
         let People { members, coupons, jobs } = people;
         Ok(Arc::new(Self {
@@ -146,6 +157,7 @@ impl Node {
             clock,
             directory,
             payments,
+            webhooks,
             catalog,
             members,
             coupons,

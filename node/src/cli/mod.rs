@@ -2,6 +2,7 @@
 
 mod audit;
 mod demo;
+mod reconcile;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +23,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Serves: gRPC for frontends, HTTP for metrics and probes
     Serve(serve::ServeArgs),
+    /// Compares orders with the payment provider's books, through a node that serves
+    Reconcile(reconcile::ReconcileArgs),
     /// Sells an arena of 10,000 seats to 100,000 buyers, and proves that nothing went wrong
     Demo(demo::DemoArgs),
 }
@@ -32,6 +35,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Audit(args) => audit::run(&args),
+            Command::Reconcile(args) => reconcile::run(&args),
             Command::Serve(args) => serve::run(args),
             Command::Demo(args) => demo::run(&args),
         }

@@ -25,6 +25,9 @@ pub struct PaymentsConfig {
     /// First pause before it is asked again about a payment whose outcome is unknown; doubled each time, up to 30 s.
     #[serde(with = "duration")]
     pub retry_after: Duration,
+    /// How often the orders are compared with the provider's books; each time those of twice as long.
+    #[serde(with = "duration")]
+    pub reconcile_every: Duration,
     /// How long the test gateway takes for an answer.
     #[serde(with = "duration")]
     pub test_latency: Duration,
@@ -59,7 +62,7 @@ pub struct TossConfig {
     /// How long a connection may take.
     #[serde(with = "duration")]
     pub connect_timeout: Duration,
-    /// How long an answer may take; after it the outcome is unknown, and asked for.
+    /// How long an answer may take, its connection included; after it the outcome is unknown, and asked for.
     #[serde(with = "duration")]
     pub read_timeout: Duration,
 }
@@ -71,6 +74,7 @@ impl Default for PaymentsConfig {
             gateway: Gateway::Test,
             concurrency_max: options.concurrency_max,
             retry_after: options.retry_after,
+            reconcile_every: options.reconcile_every,
             test_latency: Duration::from_millis(50),
             toss: TossConfig::default(),
         }
@@ -108,6 +112,7 @@ impl PaymentsConfig {
     pub(super) fn check(&self, checks: &mut Checks) {
         checks.number("payments.concurrency_max", self.concurrency_max, 1, 100_000);
         checks.span_ms("payments.retry_after", self.retry_after, 1, 30_000);
+        checks.span_s("payments.reconcile_every", self.reconcile_every, 60, 7 * 86_400);
         checks.span_ms("payments.test_latency", self.test_latency, 0, 600_000);
         self.toss.check(self.gateway == Gateway::Toss, checks);
     }
@@ -122,7 +127,12 @@ impl PaymentsConfig {
             Gateway::Test => Provider::InProcess { latency: self.test_latency },
             Gateway::Toss => Provider::Toss(Box::new(self.toss.options(self.concurrency_max)?)),
         };
-        Ok(PaymentsOptions { provider, concurrency_max: self.concurrency_max, retry_after: self.retry_after })
+        Ok(PaymentsOptions {
+            provider,
+            concurrency_max: self.concurrency_max,
+            retry_after: self.retry_after,
+            reconcile_every: self.reconcile_every,
+        })
     }
 }
 

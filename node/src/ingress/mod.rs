@@ -22,6 +22,7 @@ pub mod names;
 mod order;
 mod orders;
 mod page;
+mod payments;
 mod seating;
 mod session;
 pub mod status;

@@ -16,6 +16,26 @@ use crate::shard::{Shard, state_name};
 /// # Errors
 /// `ORDER_NOT_FOUND`, or `STORE_UNAVAILABLE`.
 pub(crate) async fn durable(node: &Node, shard: &Shard, order: OrderId) -> Result<v1::Order, Problem> {
+    let mut message = without_account(node, shard, order).await?;
+    if message.state() == v1::order::State::AwaitingDeposit {
+        let account = node.store.deposit_account(&shard.performance().id, store::OrderId(order.0)).await?;
+        // The performance's own deadline may be sooner than the provider's.
+        let deadline = shard.read(|state| state.order(order)?.deposit_deadline);
+        message.virtual_account = account.map(|account| wire_account(account, deadline));
+    }
+    Ok(message)
+}
+
+/// Where the buyer is to pay.
+fn wire_account(account: store::DepositAccountRow, deadline: Option<Timestamp>) -> v1::VirtualAccount {
+    v1::VirtualAccount {
+        bank_code: account.bank_code.into(),
+        account_number: account.account_number.into(),
+        deadline: Some(time(deadline.unwrap_or(Timestamp(account.deadline.0)))),
+    }
+}
+
+async fn without_account(node: &Node, shard: &Shard, order: OrderId) -> Result<v1::Order, Problem> {
     let committed = shard.committed();
     let in_memory = shard.read(|state| {
         let view = state.order(order)?;
@@ -50,6 +70,7 @@ fn from_view(shard: &Shard, order: &OrderView<'_>) -> v1::Order {
         hold: names::of_hold(&info.name, order.hold),
         seats_left: numbers(order.seats_left),
         decline_reason: order.decline_reason.unwrap_or_default().to_owned(),
+        virtual_account: None,
     }
 }
 
@@ -71,6 +92,7 @@ pub(crate) fn from_row(row: &OrderRow) -> v1::Order {
         hold: names::of_hold(&performance, HoldId(row.hold.0)),
         seats_left: numbers(&row.seats_left),
         decline_reason: row.decline_reason.as_deref().unwrap_or_default().to_owned(),
+        virtual_account: None,
     }
 }
 

@@ -29,7 +29,7 @@ impl Ingress {
     ) -> Result<v1::Order, Problem> {
         let settling = self.node.payments.settle(shard, order);
         match tokio::time::timeout_at(expires_at.into(), settling).await {
-            Ok(Settled::Paid) => self.order_now(shard, order).await,
+            Ok(Settled::Paid | Settled::AwaitingDeposit) => self.order_now(shard, order).await,
             Ok(Settled::Declined { reason }) => {
                 let message = format!("the payment was declined: {reason}");
                 Err(Problem::new(Reason::PaymentDeclined, message).with("provider_reason", reason))

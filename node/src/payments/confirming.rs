@@ -24,6 +24,10 @@ pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 /// not exist. Longer than any call takes, so that none of ours is still on its way to the provider.
 const UNHEARD_OF_MAX: Duration = Duration::from_secs(60);
 
+/// Attempts without an answer under one key. The provider captures a payment key once, whatever the idempotency keys, so
+/// another key does no harm; and one that the provider holds for busy for ever would end nothing.
+const UNANSWERED_PER_KEY: u32 = 2;
+
 /// A definite word on a charge.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
@@ -49,12 +53,13 @@ impl Payments {
             return Word::Captured;
         }
         let mut pause = self.options.retry_after;
-        let mut attempt = 1;
+        let (mut answered, mut unanswered) = (0, 0);
         let mut silent_until = Instant::now();
         if asks_first && let Ok(Heard::Word(word)) = self.ask(&bill.charge).await {
             return word;
         }
         loop {
+            let attempt = 1 + answered + unanswered / UNANSWERED_PER_KEY;
             bill.charge.idempotency_key =
                 confirm_key(&bill.charge.payment.order_reference, bill.order, attempt);
             let is_answered = match self.permitted(self.gateway.confirm(&bill.charge)).await {
@@ -65,7 +70,11 @@ impl Payments {
                 Err(GatewayError::Misconfigured(_)) => false,
             };
             metrics::counter!("earlybird_payments_unknown_total").increment(1);
-            attempt += u32::from(is_answered);
+            if is_answered {
+                answered += 1
+            } else {
+                unanswered += 1
+            }
             match self.ask(&bill.charge).await {
                 Ok(Heard::Word(word)) => return word,
                 Ok(Heard::Nothing) if is_answered && silent_until.elapsed() >= UNHEARD_OF_MAX => {

@@ -9,26 +9,33 @@
 //! Invariants: the provider is called only after the order is durable, and an actor never waits for it. There is one
 //! settlement of an order at a time in a node; whoever asks for another joins it.
 
+mod compare;
 mod confirming;
+mod deposit;
 mod gateway;
 mod in_process;
 mod off;
 mod outage;
 mod outcome;
 mod provider;
+pub mod reconcile;
 mod reference;
 mod refunding;
+mod review;
 mod settlement;
 mod shards;
 mod toss;
 mod under_way;
+pub mod webhooks;
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use earlybird_engine::{OrderId, RefundId};
+use earlybird_persistence::Store;
 use tokio::sync::{Semaphore, watch};
 
+pub use compare::{Difference, DifferenceKind};
 pub use gateway::{
     CancelRecord, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError, PaymentGateway,
     PaymentName, PaymentRecord, PaymentState, Transaction, Window,
@@ -39,6 +46,7 @@ pub use provider::Provider;
 pub use reference::{order_reference, order_reference_prefix};
 pub use toss::{TossError, TossGateway, TossOptions};
 
+use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::shard::Shard;
 use outage::Outage;
@@ -53,6 +61,8 @@ pub struct PaymentsOptions {
     pub concurrency_max: usize,
     /// First pause before the provider is asked again, doubled up to 30 s.
     pub retry_after: Duration,
+    /// How often the orders are compared with the provider's books.
+    pub reconcile_every: Duration,
 }
 
 impl Default for PaymentsOptions {
@@ -61,6 +71,7 @@ impl Default for PaymentsOptions {
             provider: Provider::InProcess { latency: Duration::from_millis(50) },
             concurrency_max: 1_024,
             retry_after: Duration::from_millis(200),
+            reconcile_every: Duration::from_secs(3_600),
         }
     }
 }
@@ -75,6 +86,8 @@ pub enum Settled {
         /// The provider's reason.
         reason: String,
     },
+    /// The buyer was given an account to pay into.
+    AwaitingDeposit,
     /// Not known yet; the node keeps asking.
     Unknown,
 }
@@ -107,6 +120,8 @@ pub struct Payments {
     gateway: Arc<dyn PaymentGateway>,
     options: PaymentsOptions,
     permits: Semaphore,
+    store: Arc<dyn Store>,
+    clock: Arc<Clock>,
     under_way: Arc<UnderWay>,
     outage: Outage,
     /// The directory owns nothing of this; set once the node is wired.
@@ -116,11 +131,18 @@ pub struct Payments {
 impl Payments {
     /// Payments through `gateway`.
     #[must_use]
-    pub fn new(gateway: Arc<dyn PaymentGateway>, options: PaymentsOptions) -> Arc<Self> {
+    pub fn new(
+        gateway: Arc<dyn PaymentGateway>,
+        options: PaymentsOptions,
+        store: Arc<dyn Store>,
+        clock: Arc<Clock>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             gateway,
             permits: Semaphore::new(options.concurrency_max.max(1)),
             options,
+            store,
+            clock,
             under_way: Arc::default(),
             outage: Outage::default(),
             directory: OnceLock::new(),
@@ -181,6 +203,11 @@ impl Payments {
     #[must_use]
     pub fn is_off(&self) -> bool {
         matches!(self.options.provider, Provider::Off)
+    }
+
+    /// Whether the provider keeps books that orders can be compared with.
+    pub(crate) fn has_books(&self) -> bool {
+        matches!(self.options.provider, Provider::Toss(_))
     }
 
     /// Waits until the task has ended, or waits for the buyer.

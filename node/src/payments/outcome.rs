@@ -21,6 +21,7 @@ pub(super) fn payment_outcome(shard: &Shard, order: OrderId) -> Settled {
             OrderStateName::Declined => {
                 Settled::Declined { reason: view.decline_reason.unwrap_or_default().to_owned() }
             }
+            OrderStateName::Paying if view.deposit_deadline.is_some() => Settled::AwaitingDeposit,
             OrderStateName::Paying => Settled::Unknown,
         },
         None => Settled::Unknown,

@@ -34,6 +34,11 @@ pub(super) fn cancel_key(order_reference: &str, refund: RefundId, attempt: u32) 
     format!("cancel:{order_reference}:{refund}.{attempt}")
 }
 
+/// Key of an attempt at closing the account that an order waited for.
+pub(super) fn deposit_close_key(order_reference: &str, order: OrderId, attempt: u32) -> String {
+    format!("close:{order_reference}:{order}.{attempt}")
+}
+
 /// What marks a refund in the provider's books as ours, and as this one.
 pub(super) fn refund_mark(refund: RefundId) -> String {
     format!("refund {refund}")

@@ -14,7 +14,7 @@ use crate::shard::Shard;
 
 impl Payments {
     pub(super) async fn run_payment(
-        &self,
+        self: &Arc<Self>,
         performance: &PerformanceId,
         order: OrderId,
         asks_first: bool,
@@ -22,14 +22,26 @@ impl Payments {
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order));
         let Some(mut bill) = self.on_shard(performance, look).await else { return };
-        let action = match self.word_on(&mut bill, asks_first, ticket).await {
-            Word::Captured => Action::ConfirmPayment { order },
-            Word::Declined(reason) => Action::DeclinePayment { order, reason: reason.into() },
-            Word::AwaitingDeposit(_) => {
-                Action::DeclinePayment { order, reason: "VIRTUAL_ACCOUNT_NOT_ALLOWED".into() }
+        let mut word = self.word_on(&mut bill, asks_first, ticket).await;
+        if let Word::AwaitingDeposit(deposit) = word {
+            let Some(at_last) = self.word_on_deposit(performance, &bill, deposit, ticket).await else {
+                return;
+            };
+            word = at_last;
+        }
+        match word {
+            Word::Captured => drop(self.note(performance, Action::ConfirmPayment { order }).await),
+            Word::Declined(reason) => {
+                let reason = reason.into();
+                self.note(performance, Action::DeclinePayment { order, reason }).await;
+                // News that came after the last question may say that it was captured all the same.
+                if ticket.has_news() {
+                    drop(self.review(performance, order, true).await);
+                }
             }
-        };
-        self.note(performance, action).await;
+            // Another account instead of the first: the next run of the node takes it up.
+            Word::AwaitingDeposit(_) => {}
+        }
     }
 
     pub(super) async fn run_refund(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use earlybird_engine::{OrderId, RefundId};
 use earlybird_persistence::PerformanceId;
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -58,7 +59,6 @@ impl UnderWay {
         (stage, Some(Ticket { under_way: Arc::clone(self), task, stage: sender, nudge }))
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for those who hear of a payment otherwise"))]
     /// Lets a task that waits look again now. Returns whether it is under way.
     pub(super) fn nudge(&self, task: &Task) -> bool {
         let running = self.running.lock();
@@ -81,10 +81,14 @@ impl Ticket {
         &self.task
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for payments that wait for a deposit"))]
     /// From here on it is the buyer's turn, or ours again.
     pub(super) fn set_stage(&self, stage: Stage) {
         self.stage.send_replace(stage);
+    }
+
+    /// Whether somebody had news since the last pause.
+    pub(super) fn has_news(&self) -> bool {
+        self.nudge.notified().now_or_never().is_some()
     }
 
     /// Waits for so long, or until somebody has news.

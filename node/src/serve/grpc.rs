@@ -9,6 +9,7 @@ use earlybird_proto::v1::coupons_server::CouponsServer;
 use earlybird_proto::v1::jobs_server::JobsServer;
 use earlybird_proto::v1::members_server::MembersServer;
 use earlybird_proto::v1::orders_server::OrdersServer;
+use earlybird_proto::v1::payments_server::PaymentsServer;
 use earlybird_proto::v1::seating_server::SeatingServer;
 use earlybird_proto::v1::waitlist_server::WaitlistServer;
 use tokio::net::TcpListener;
@@ -95,6 +96,7 @@ impl GrpcServer {
         add(&mut routes, &mut names, MembersServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, CouponsServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, JobsServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, PaymentsServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, AdminServer::new(services).max_decoding_message_size(max));
         let routes = reflection(routes).prepare();
         Self { config: config.clone(), routes, gate, health: Health { reporter, names } }

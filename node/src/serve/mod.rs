@@ -28,6 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::auth::Verifier;
 use crate::config::Config;
 use crate::node::Node;
+use crate::payments::webhooks::Endpoint;
 use crate::readiness::Readiness;
 use crate::{http, metrics};
 use gate::Gate;
@@ -85,15 +86,16 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
     let (http_address, grpc_address) = (http_listener.local_addr()?, grpc_listener.local_addr()?);
 
     let readiness = Arc::new(Readiness::new(config.http.store_silence_max));
+    let webhooks = Endpoint::default();
     let mut tasks = Vec::new();
     let mut spawn = |task: futures::future::BoxFuture<'static, ()>| {
         tasks.push(AbortOnDropHandle::new(tokio::spawn(task)));
     };
     spawn(Box::pin(metrics::keep_up(recorder.clone())));
     spawn(Box::pin({
-        let readiness = Arc::clone(&readiness);
+        let (readiness, webhooks) = (Arc::clone(&readiness), webhooks.clone());
         async move {
-            if let Err(error) = http::serve(http_listener, readiness, recorder).await {
+            if let Err(error) = http::serve(http_listener, readiness, recorder, &webhooks).await {
                 tracing::error!(%error, "the HTTP server ended");
             }
         }
@@ -103,6 +105,7 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
         .await
         .with_context(|| format!("store.url {}", config.store.masked_url()))?;
     let node = Node::start(config.node_options()?, store).await?;
+    webhooks.open(Arc::clone(&node.webhooks));
     spawn(Box::pin(Arc::clone(&readiness).watch_store(Arc::clone(&node))));
 
     let (draining, stop, ended) =

@@ -111,6 +111,11 @@ impl Server {
         &self.grpc
     }
 
+    /// Where it serves HTTP: address and port.
+    pub(crate) fn http(&self) -> &str {
+        &self.http
+    }
+
     /// A connection, made when it is first used.
     pub(crate) fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.grpc)).expect("an address").connect_lazy()

@@ -25,6 +25,7 @@ use crate::catalog::StoredVenue;
 use crate::node::Node;
 use page::Listing;
 use performance::wire_performance;
+pub(super) use time::timestamp;
 use venue::{wire_seat, wire_venue};
 use violations::{Violations, refusal};
 

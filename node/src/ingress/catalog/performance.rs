@@ -10,6 +10,7 @@ use super::phases::{phases, wire_phase};
 use super::time::{timestamp, wire_timestamp};
 use super::violations::Violations;
 use crate::catalog::PerformanceSpec;
+use crate::payments::order_reference_prefix;
 
 /// Longest `display_name`, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -124,5 +125,6 @@ pub(super) fn wire_performance(id: &str, venue: &str, spec: &PerformanceSpec) ->
         hold_ack: if spec.hold_ack_memory { v1::HoldAck::Memory } else { v1::HoldAck::Durable }.into(),
         capacity: spec.capacity,
         create_time: Some(wire_timestamp(spec.created_at)),
+        payment_order_id_prefix: order_reference_prefix(&id.into()),
     }
 }

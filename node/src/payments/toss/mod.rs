@@ -115,6 +115,10 @@ impl PaymentGateway for TossGateway {
     }
 
     async fn find(&self, payment: &PaymentName) -> Result<Option<PaymentRecord>, GatewayError> {
+        // No address can have these, and so no payment has them as its key.
+        if matches!(payment.payment_key.as_str(), "." | "..") {
+            return Ok(None);
+        }
         self.ask(&["payments", &payment.payment_key]).await
     }
 

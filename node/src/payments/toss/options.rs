@@ -14,7 +14,7 @@ pub struct TossOptions {
     pub secret_key: SecretString,
     /// How long a connection may take.
     pub connect_timeout: Duration,
-    /// How long an answer may take; after it the outcome is unknown.
+    /// How long an answer may take, its connection included; after it the outcome is unknown.
     pub read_timeout: Duration,
     /// Connections that are kept for the next call.
     pub connections_idle_max: usize,

@@ -1,0 +1,143 @@
+//! A payment into a virtual account: the buyer pays within hours or days, or not at all.
+//!
+//! ```text
+//!  an account to pay into ──► kept in the store ──► shard: AwaitDeposit, committed ──► parked
+//!      parked ──webhook, an hour, the deadline──► ask ──paid──► ConfirmPayment
+//!                                                  │ dead, closed ──► DeclinePayment
+//!                                                  │ deadline passed ──► close the account, and ask again
+//!                                                  └ still waiting ──► parked
+//! ```
+//!
+//! Invariant: an order that awaits a deposit is declined only once nothing can be paid into its account any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use earlybird_engine::{Action, Rejection, Timestamp};
+use earlybird_persistence as store;
+use earlybird_persistence::{DepositAccountRow, PerformanceId, UnixMillis};
+
+use super::confirming::{Bill, Heard, RETRY_AFTER_MAX, Word};
+use super::reference::deposit_close_key;
+use super::shards::Noted;
+use super::under_way::{Stage, Ticket};
+use super::{Cancellation, Deposit, GatewayError, Payments};
+
+/// How often an account is asked about although nobody has told anything: webhooks can be lost.
+const ASK_EVERY: Duration = Duration::from_secs(3_600);
+/// Deadline of an account of which the provider does not tell one: the performance's own is sooner.
+const NO_DEADLINE: Timestamp = Timestamp(i64::MAX as u64);
+
+/// What a buyer may do with an account.
+enum Awaited {
+    /// Pay into it until then.
+    Until(Timestamp),
+    /// Nothing: the performance takes no virtual accounts.
+    NotAllowed,
+    /// The order is not ours to settle any more.
+    Over,
+}
+
+impl Payments {
+    /// Waits for the deposit; returns the definite word, or none when the order is not ours to settle any more.
+    pub(super) async fn word_on_deposit(
+        &self,
+        performance: &PerformanceId,
+        bill: &Bill,
+        deposit: Deposit,
+        ticket: &Ticket,
+    ) -> Option<Word> {
+        let deadline = match self.await_deposit(performance, bill, deposit).await {
+            Awaited::Until(deadline) => deadline,
+            Awaited::NotAllowed => {
+                return Some(self.close_account(bill, "VIRTUAL_ACCOUNT_NOT_ALLOWED", ticket).await);
+            }
+            Awaited::Over => return None,
+        };
+        ticket.set_stage(Stage::Parked);
+        loop {
+            let left = Duration::from_millis(deadline.0.saturating_sub(self.clock.now().0));
+            if left.is_zero() {
+                ticket.set_stage(Stage::Working);
+                return Some(self.close_account(bill, "DEPOSIT_NOT_PAID", ticket).await);
+            }
+            ticket.pause(left.min(ASK_EVERY)).await;
+            match self.ask(&bill.charge).await {
+                Ok(Heard::Word(Word::AwaitingDeposit(_)) | Heard::Open | Heard::Nothing) | Err(_) => {}
+                Ok(Heard::Word(word)) => {
+                    ticket.set_stage(Stage::Working);
+                    return Some(word);
+                }
+            }
+        }
+    }
+
+    /// Keeps the account and notes that the order waits for it.
+    async fn await_deposit(&self, performance: &PerformanceId, bill: &Bill, deposit: Deposit) -> Awaited {
+        let deadline = deposit.deadline.unwrap_or(NO_DEADLINE);
+        self.keep_account(performance, bill, deposit, deadline).await;
+        match self.note(performance, Action::AwaitDeposit { order: bill.order, deadline }).await {
+            Noted::Rejected(Rejection::VirtualAccountNotAllowed) => return Awaited::NotAllowed,
+            Noted::Done | Noted::Rejected(Rejection::DepositAwaited { .. }) => {}
+            Noted::Rejected(_) | Noted::NotOurs => return Awaited::Over,
+        }
+        // The performance's own deadline may be sooner than the provider's.
+        let look =
+            |shard: &Arc<crate::shard::Shard>| shard.read(|state| state.order(bill.order)?.deposit_deadline);
+        self.on_shard(performance, look).await.map_or(Awaited::Over, Awaited::Until)
+    }
+
+    async fn keep_account(
+        &self,
+        performance: &PerformanceId,
+        bill: &Bill,
+        deposit: Deposit,
+        deadline: Timestamp,
+    ) {
+        let row = DepositAccountRow {
+            performance: performance.clone(),
+            order: store::OrderId(bill.order.0),
+            order_reference: bill.charge.payment.order_reference.as_str().into(),
+            bank_code: deposit.bank_code.into(),
+            account_number: deposit.account_number.into(),
+            secret: deposit.secret.into(),
+            deadline: UnixMillis(deadline.0),
+        };
+        let mut pause = self.options.retry_after;
+        while let Err(error) = self.store.put_deposit_account(&row).await {
+            tracing::debug!(%error, "cannot keep a deposit's account yet; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+
+    /// Closes the account at the provider. The deposit may come at the last moment: then it counts.
+    async fn close_account(&self, bill: &Bill, reason: &str, ticket: &Ticket) -> Word {
+        let mut attempt = 1;
+        let mut pause = self.options.retry_after;
+        loop {
+            let cancellation = Cancellation {
+                payment: bill.charge.payment.clone(),
+                amount_minor: None,
+                currency: bill.charge.currency.clone(),
+                reason: reason.to_owned(),
+                idempotency_key: deposit_close_key(&bill.charge.payment.order_reference, bill.order, attempt),
+            };
+            // It is asked before it is closed, and after: money that is there must not be sent back.
+            match self.ask(&bill.charge).await {
+                Ok(Heard::Word(Word::Declined(_))) => return Word::Declined(reason.to_owned()),
+                Ok(Heard::Word(Word::Captured)) => return Word::Captured,
+                Ok(Heard::Word(Word::AwaitingDeposit(_)) | Heard::Open | Heard::Nothing) => {
+                    match self.permitted(self.gateway.cancel(&cancellation)).await {
+                        Ok(()) => return Word::Declined(reason.to_owned()),
+                        Err(GatewayError::Unknown { is_answered: false, .. }) => {}
+                        Err(_) => attempt += 1,
+                    }
+                }
+                Err(_) => {}
+            }
+            ticket.pause(pause).await;
+            pause = (pause * 2).min(RETRY_AFTER_MAX);
+        }
+    }
+}
