@@ -343,6 +343,29 @@ async fn a_node_that_drains_answers_what_it_took_and_takes_no_more() {
     node.drain().await;
 }
 
+/// A hold that was acknowledged from memory and lost is HOLD_NOT_FOUND for ever: its number never means another hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_holds_that_may_be_lost_are_not_given_again() {
+    let mut house = House::new();
+    for hold_ack_memory in [false, true] {
+        house.hold_ack_memory = hold_ack_memory;
+        house.folder = tempfile::tempdir().expect("a temporary folder");
+        let (node, shard) = house.start(NodeOptions::default()).await;
+        let HoldId(first) = held(shard.call(hold(1, "ann", 1), None).await);
+        node.drain().await;
+        drop((node, shard));
+        let options = NodeOptions { outbox_entries_max: 1_000, ..NodeOptions::default() };
+        let (node, shard) = house.start(options).await;
+        let HoldId(second) = held(shard.call(hold(2, "ben", 2), None).await);
+        assert_eq!(second - first > 1_000, hold_ack_memory, "{first}, then {second}");
+        node.drain().await;
+        drop((node, shard));
+        let (node, shard) = house.start(NodeOptions::default()).await;
+        assert!(shard.read(|state| state.hold(HoldId(second)).is_some()), "I12: a gap is replayed as it was");
+        node.drain().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_node_goes_on_although_nobody_asks() {
     let mut house = House::new();

@@ -239,7 +239,7 @@ impl Directory {
         };
         let lane = self.lane(info.bucket);
         lane.barrier().await;
-        let Recovered { state, last_at } =
+        let Recovered { mut state, last_at } =
             recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
                 RecoveryError::Store(error) => {
                     tracing::debug!(%error, "cannot read a journal");
@@ -249,6 +249,10 @@ impl Directory {
             })?;
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
+        if hold_ack_memory {
+            // As many as may have been acknowledged and never written: the outbox, and the batch that passed its bound.
+            state.skip_hold_numbers(2 * lane.limits.outbox_entries_max as u64);
+        }
         // The store's clock may have been set back; what is decided from here on is later than what was.
         self.parts.clock.not_before(last_at);
         let now = self.parts.clock.now();

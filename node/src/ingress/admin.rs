@@ -1,5 +1,7 @@
 //! The `Admin` service.
 
+use std::time::Duration;
+
 use earlybird_proto::v1::{self, admin_server::Admin};
 use tonic::{Request, Response, Status};
 
@@ -10,6 +12,10 @@ use crate::audit::{AuditError, LiveAuditError, audit_live};
 use crate::auth::Caller;
 use crate::directory::ActivateError;
 
+/// When a caller may ask for an audit again, while another one is under way: each reads a whole journal, and has a copy of
+/// the state.
+const AUDIT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 #[tonic::async_trait]
 impl Admin for Services {
     async fn audit_performance(
@@ -19,6 +25,9 @@ impl Admin for Services {
         Caller::of(&request).require_admin()?;
         let request = request.into_inner();
         let id = names::performance("name", &request.name)?;
+        let _permit = self.0.audits.try_acquire().map_err(|_| {
+            Problem::new(Reason::Overloaded, "another audit is under way").retry_after(AUDIT_AGAIN_AFTER)
+        })?;
         let report = audit_live(&self.0.node, &id.into()).await.map_err(Problem::from)?;
         Ok(Response::new(report.into()))
     }

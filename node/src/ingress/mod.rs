@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earlybird_persistence::PerformanceId;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
@@ -66,6 +67,8 @@ pub struct Ingress {
     /// Ends watches and sessions when the node shuts down.
     draining: CancellationToken,
     meters: Meters,
+    /// One audit at a time.
+    audits: Semaphore,
 }
 
 /// One handle that implements every service but `Catalog`.
@@ -77,7 +80,13 @@ impl Services {
     /// sessions once they have answered what they had read.
     #[must_use]
     pub fn new(node: Arc<Node>, options: IngressOptions, draining: CancellationToken) -> Self {
-        Self(Arc::new(Ingress { node, options, draining, meters: Meters::default() }))
+        Self(Arc::new(Ingress {
+            node,
+            options,
+            draining,
+            meters: Meters::default(),
+            audits: Semaphore::new(1),
+        }))
     }
 }
 
