@@ -141,7 +141,7 @@ pub enum IssueOutcome {
         /// When it begins.
         opens_at: UnixMillis,
     },
-    /// The campaign has ended.
+    /// The campaign has ended, or the coupon could not be used any more.
     Ended,
     /// There is no such campaign.
     NoCampaign,

@@ -44,7 +44,7 @@ pub(crate) fn decide(campaign: &CampaignRow, before: &Before, batch: &IssueBatch
         let count = counts
             .entry(&wish.member)
             .or_insert_with(|| before.counts.get(&wish.member).copied().unwrap_or(0));
-        if let Some(refusal) = refusal(campaign, batch.now, *count, stock_left) {
+        if let Some(refusal) = refusal(campaign, batch.now, wish, *count, stock_left) {
             verdicts.push(Verdict::Done(refusal));
             continue;
         }
@@ -93,13 +93,20 @@ fn repeated(
     by_occasion.get(&(&wish.member, &*wish.occasion)).map(|&place| Verdict::As(place))
 }
 
-/// Why nothing is issued to a member who has had `count`, if so.
-fn refusal(row: &CampaignRow, now: UnixMillis, count: u64, stock_left: Option<u64>) -> Option<IssueOutcome> {
+/// Why a wish of a member who has had `count` is not granted, if so.
+fn refusal(
+    row: &CampaignRow,
+    now: UnixMillis,
+    wish: &IssueWish,
+    count: u64,
+    stock_left: Option<u64>,
+) -> Option<IssueOutcome> {
     let campaign = &row.campaign;
     if now < campaign.opens_at {
         return Some(IssueOutcome::NotOpen { opens_at: campaign.opens_at });
     }
-    if campaign.ends_at.is_some_and(|ends_at| ends_at <= now) {
+    // A coupon that nobody could use is not worth its place in the stock.
+    if campaign.ends_at.is_some_and(|ends_at| ends_at <= now) || wish.expires_at <= now {
         return Some(IssueOutcome::Ended);
     }
     if campaign.per_member_max.is_some_and(|max| count >= u64::from(max)) {
@@ -175,5 +182,8 @@ mod tests {
         ] {
             assert_eq!(decided(&campaign(None, None), now, vec![wish("a", "1", 0)]), [expected]);
         }
+        let past = IssueWish { expires_at: UnixMillis(10), ..wish("a", "1", 0) };
+        let ended = Verdict::Done(IssueOutcome::Ended);
+        assert_eq!(decided(&campaign(None, None), 10, vec![past]), [ended]);
     }
 }
