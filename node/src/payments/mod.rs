@@ -4,6 +4,8 @@
 //!  PayHold ──► shard: BeginPayment, committed ──► settle ──► provider confirms ──► shard: ConfirmPayment, committed ──► reply
 //!                                                   │  unknown: ask until definite
 //!  activation: every PAYING order ──────────────────┘  declined ──► shard: DeclinePayment, committed ──► reply
+//!
+//!  webhook, reconciliation ──► review: the order beside the provider's record ──► the settlement, CaptureLate, RevertDeposit
 //! ```
 //!
 //! Invariants: the provider is called only after the order is durable, and an actor never waits for it. There is one

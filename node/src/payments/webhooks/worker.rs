@@ -10,6 +10,7 @@ use futures::stream;
 use tokio::time::{Instant, timeout};
 
 use super::Webhooks;
+use crate::payments::review::Reviewed;
 
 /// Orders looked at together.
 const BATCH_ROWS: usize = 100;
@@ -62,8 +63,14 @@ impl Webhooks {
     async fn look_at(&self, row: WebhookRow) -> bool {
         let order = OrderId(row.order.0);
         match self.payments.review(&row.performance, order, true).await {
+            Ok(Reviewed::Differs(difference)) => {
+                tracing::warn!(
+                    performance = %row.performance, %order, ?difference,
+                    "an order and the provider's record of it differ"
+                );
+            }
             Ok(reviewed) => {
-                tracing::debug!(performance = %row.performance, %order, ?reviewed, "looked at an order")
+                tracing::debug!(performance = %row.performance, %order, ?reviewed, "looked at an order");
             }
             Err(error) => {
                 tracing::debug!(performance = %row.performance, %order, %error, "cannot look at an order yet");
