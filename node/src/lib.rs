@@ -9,6 +9,7 @@ pub mod config;
 pub mod coupons;
 pub mod demo;
 pub mod directory;
+mod failpoint;
 pub mod http;
 pub mod ingress;
 pub mod jobs;

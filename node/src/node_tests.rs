@@ -11,11 +11,12 @@ use earlybird_persistence::{
     Bucket, Fingerprint, NewPerformance, NewVenue, PerformanceId, Store, UnixMillis, VenueId,
 };
 use tempfile::TempDir;
+use toss_sim::{Behaviour, SECRET_KEY, Simulator};
 
 use crate::catalog::{PerformanceSpec, import_venue};
 use crate::directory::ActivateError;
 use crate::node::{Node, NodeOptions};
-use crate::payments::Settled;
+use crate::payments::{PaymentsOptions, Provider, Settled, TossOptions};
 use crate::reply::{Failure, Reply, Unavailable};
 use crate::shard::{Job, OfferNews, SeatMapUpdate, Shard, ShardMessage};
 
@@ -130,10 +131,27 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A payment provider, and the options of a node that pays through it.
+async fn provider() -> (Simulator, NodeOptions) {
+    let behaviour = Behaviour { latency_median_ms: 50.0, ..Behaviour::default() };
+    let options = toss_sim::Options { behaviour, ..toss_sim::Options::default() };
+    let simulator = Simulator::start(options).await.expect("a free port");
+    let toss = TossOptions {
+        base_url: simulator.url().parse().expect("a URL"),
+        secret_key: SECRET_KEY.into(),
+        connect_timeout: Duration::from_secs(3),
+        read_timeout: Duration::from_secs(30),
+        connections_idle_max: 16,
+    };
+    let payments = PaymentsOptions { provider: Provider::Toss(Box::new(toss)), ..PaymentsOptions::default() };
+    (simulator, NodeOptions { payments, ..NodeOptions::default() })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let house = House::new();
-    let (node, shard) = house.start(NodeOptions::default()).await;
+    let (_simulator, options) = provider().await;
+    let (node, shard) = house.start(options.clone()).await;
     let first = shard.call(hold(1, "ann", 7), None).await;
     let id = held(first.clone());
     assert_eq!(shard.committed(), shard.read(|state| state.sequence()));
@@ -153,7 +171,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     node.drain().await;
     drop((node, shard));
 
-    let (node, shard) = house.start(NodeOptions::default()).await;
+    let (node, shard) = house.start(options).await;
     assert!(before == shard.read(|state| state.snapshot()), "I12: the state is rebuilt as it was");
     assert_eq!(shard.read(|state| state.seat_status(SeatIndex(7))), Some(SeatStatus::Sold));
     assert_eq!(shard.call(hold(1, "ann", 7), None).await, first, "I8: the first answer again");
@@ -163,7 +181,8 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_under_way_is_taken_up_after_a_restart() {
     let house = House::new();
-    let (node, shard) = house.start(NodeOptions::default()).await;
+    let (_simulator, options) = provider().await;
+    let (node, shard) = house.start(options.clone()).await;
     let id = held(shard.call(hold(1, "ann", 3), None).await);
     let payment = Action::BeginPayment {
         buyer: BuyerId::from("ann"),
@@ -176,7 +195,7 @@ async fn a_payment_under_way_is_taken_up_after_a_restart() {
     node.drain().await;
     drop((node, shard));
 
-    let (node, shard) = house.start(NodeOptions::default()).await;
+    let (node, shard) = house.start(options).await;
     until("the order is paid without anybody asking", || {
         shard.read(|state| state.seat_status(SeatIndex(3))) == Some(SeatStatus::Sold)
     })

@@ -87,7 +87,7 @@ pub enum Action {
     Join(Seat),
     /// Stops queueing for it.
     Leave(Seat),
-    /// Pays a hold, with a key that the test gateway declines or with a good one.
+    /// Pays a hold, with a key that the provider's simulator declines or with a good one.
     Pay {
         /// The hold.
         hold: HoldId,

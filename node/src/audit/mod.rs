@@ -23,7 +23,7 @@ mod table;
 
 pub use journal::{AuditError, AuditOptions, audit_journal};
 pub use live::{LiveAuditError, audit_live};
-pub use report::{AuditReport, Check, Lateness};
+pub use report::{AuditReport, Check, Lateness, MoneySum};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -28,9 +28,6 @@ pub struct PaymentsConfig {
     /// How often the orders are compared with the provider's books; each time those of twice as long.
     #[serde(with = "duration")]
     pub reconcile_every: Duration,
-    /// How long the test gateway takes for an answer.
-    #[serde(with = "duration")]
-    pub test_latency: Duration,
     /// Toss Payments.
     pub toss: TossConfig,
 }
@@ -41,8 +38,6 @@ pub struct PaymentsConfig {
 pub enum Gateway {
     /// None: holds cannot be paid.
     Off,
-    /// In the process, moving no money.
-    Test,
     /// Toss Payments.
     Toss,
 }
@@ -71,11 +66,10 @@ impl Default for PaymentsConfig {
     fn default() -> Self {
         let options = PaymentsOptions::default();
         Self {
-            gateway: Gateway::Test,
+            gateway: Gateway::Off,
             concurrency_max: options.concurrency_max,
             retry_after: options.retry_after,
             reconcile_every: options.reconcile_every,
-            test_latency: Duration::from_millis(50),
             toss: TossConfig::default(),
         }
     }
@@ -113,7 +107,6 @@ impl PaymentsConfig {
         checks.number("payments.concurrency_max", self.concurrency_max, 1, 100_000);
         checks.span_ms("payments.retry_after", self.retry_after, 1, 30_000);
         checks.span_s("payments.reconcile_every", self.reconcile_every, 60, 7 * 86_400);
-        checks.span_ms("payments.test_latency", self.test_latency, 0, 600_000);
         self.toss.check(self.gateway == Gateway::Toss, checks);
     }
 
@@ -124,7 +117,6 @@ impl PaymentsConfig {
     pub fn options(&self) -> anyhow::Result<PaymentsOptions> {
         let provider = match self.gateway {
             Gateway::Off => Provider::Off,
-            Gateway::Test => Provider::InProcess { latency: self.test_latency },
             Gateway::Toss => Provider::Toss(Box::new(self.toss.options(self.concurrency_max)?)),
         };
         Ok(PaymentsOptions {

@@ -1,5 +1,6 @@
 //! The whole on-sale in one command: a node, an arena, a hundred thousand buyers, and the proof.
 
+mod provider;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use earlybird_persistence::PerformanceId;
+use rush::check::LedgerSum;
 use rush::onsale::{House, Options, Outcome};
 
 use crate::audit::{AuditOptions, AuditReport, audit_journal};
@@ -20,9 +22,10 @@ const ARENA: &[u8] = include_bytes!("../../../venues/arena.json");
 
 /// Sell an arena of 10,000 seats to 100,000 buyers, and prove that nothing went wrong.
 ///
-/// Starts a node on free ports with an SQLite file, imports the bundled arena, and plays a concert on-sale of five minutes in
-/// one: members first, a burst, waitlists, payments, holds that lapse. Then it compares what the buyers were told with what
-/// the node has, stops the node, and replays its journal. Exits 0 only if all of it holds.
+/// Starts a node on free ports with an SQLite file, and a payment provider that declines, falls silent and errs; imports the
+/// bundled arena, and plays a concert on-sale of five minutes in one: members first, a burst, waitlists, payments, holds that
+/// lapse. Then it compares what the buyers were told with what the node has, and the provider's books with the orders and the
+/// journal, stops the node, and replays its journal. Exits 0 only if all of it holds.
 #[derive(Args, Debug)]
 pub struct DemoArgs {
     /// Where the node's files and the reports go; its database is made anew.
@@ -53,10 +56,12 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     std::fs::write(&plan, ARENA).with_context(|| format!("cannot write {}", plan.display()))?;
 
     let store_url = format!("sqlite://{}", database.display());
-    let server = Server::start(&store_url, folder).await?;
+    let provider = provider::start(args.seed).await?;
+    let server = Server::start(&store_url, folder, provider::settings(&provider)).await?;
     eprintln!("A node is up at {}; its log is {}.", server.endpoint, folder.join("node.log").display());
+    eprintln!("It takes money through a payment provider that is simulated at {}.", provider.url());
     let bar = rush::progress::Bar::new();
-    let outcome = rush::onsale::run(options(args, &server.endpoint, plan), &bar).await;
+    let outcome = rush::onsale::run(options(args, &server.endpoint, &provider.url(), plan), &bar).await;
     bar.clear();
     let outcome = outcome?;
     server.stop().await.context("the node did not stop as it should")?;
@@ -84,13 +89,16 @@ fn fresh_database(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder.join("earlybird.db"))
 }
 
-fn options(args: &DemoArgs, endpoint: &str, plan: PathBuf) -> Options {
+fn options(args: &DemoArgs, endpoint: &str, provider: &str, plan: PathBuf) -> Options {
     Options {
         buyers: Some(args.buyers),
         tries: args.tries,
         compress: args.compress,
         seed: args.seed,
         hold_ttl: Duration::from_secs(5),
+        // The provider declines by itself.
+        decline: 0.0,
+        toss_sim: Some(provider.to_owned()),
         ..Options::new(endpoint, House::Plan(plan))
     }
 }
@@ -105,11 +113,25 @@ async fn audit(store_url: &str, performance: &str) -> anyhow::Result<AuditReport
     Ok(report)
 }
 
+/// Whether the three ledgers agree, and with the journal as it is on disk.
+fn do_ledgers_agree(outcome: &Outcome, audit: &AuditReport) -> bool {
+    let money = &audit.money;
+    outcome.report.ledgers.is_some_and(|ledgers| {
+        let LedgerSum { payments, captured_minor, refunded_minor } = ledgers.journal;
+        let on_disk = (money.payments, money.captured_minor, money.refunded_minor);
+        ledgers.agree() && on_disk == (payments, captured_minor, refunded_minor)
+    })
+}
+
 fn verdict(outcome: &Outcome, audit: &AuditReport, folder: &Path) -> ExitCode {
     let findings = [
         (outcome.sold_out, "every seat that can be sold is sold"),
         (outcome.violations.is_empty(), "what the buyers were told is what the node has"),
         (audit.clean, "the journal replays to it, and breaks no invariant"),
+        (
+            do_ledgers_agree(outcome, audit),
+            "provider, orders and journal have the same money, to the last unit",
+        ),
     ];
     println!();
     for (holds, what) in findings {

@@ -27,8 +27,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a node on free ports, with its store and its log in `folder`.
-    pub(super) async fn start(store_url: &str, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts a node on free ports, with its store and its log in `folder` and these variables.
+    pub(super) async fn start(
+        store_url: &str,
+        folder: &Path,
+        settings: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> anyhow::Result<Self> {
         let ready_file = folder.join("ready.json");
         let log_file = folder.join("node.log");
         let log = File::create(&log_file).with_context(|| format!("cannot write {}", log_file.display()))?;
@@ -45,6 +49,7 @@ impl Server {
             ])
             .arg("--ready-file")
             .arg(&ready_file)
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -8,6 +8,7 @@ use earlybird_engine::Sequence;
 use earlybird_persistence::{AppendBatch, AppendError, Bucket, PerformanceId, Store};
 
 use super::{Lane, Parcel, give_up_overdue};
+use crate::failpoint::die_at;
 use crate::payments::Due;
 use crate::reply::{ReplyTo, Unavailable};
 use crate::shard::Shard;
@@ -69,7 +70,10 @@ impl Committer {
         metrics::histogram!("earlybird_commit_seconds").record(started.elapsed());
         metrics::histogram!("earlybird_commit_entries").record(entries as f64);
         match outcome {
-            Outcome::Committed => self.release(parcels),
+            Outcome::Committed => {
+                die_at("lane-committed");
+                self.release(parcels);
+            }
             Outcome::Fenced(buckets) => self.fenced(batch, parcels, &buckets).await,
             Outcome::Conflict(what) => self.conflict(batch, parcels, &what).await,
         }
@@ -82,6 +86,7 @@ impl Committer {
             if batch.entries.is_empty() {
                 return Outcome::Committed;
             }
+            die_at("lane-decided");
             let error = match self.patiently(self.store.append(batch), parcels).await {
                 Ok(()) => return self.recovered(Outcome::Committed),
                 Err(AppendError::Fenced { buckets }) => return self.recovered(Outcome::Fenced(buckets)),

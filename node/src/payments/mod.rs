@@ -15,7 +15,6 @@ mod compare;
 mod confirming;
 mod deposit;
 mod gateway;
-mod in_process;
 mod off;
 mod outage;
 mod outcome;
@@ -42,7 +41,6 @@ pub use gateway::{
     CancelRecord, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError, PaymentGateway,
     PaymentName, PaymentRecord, PaymentState, Transaction, Window,
 };
-pub use in_process::InProcessGateway;
 pub use off::OffGateway;
 pub use provider::Provider;
 pub use reference::{order_reference, order_reference_prefix};
@@ -70,7 +68,7 @@ pub struct PaymentsOptions {
 impl Default for PaymentsOptions {
     fn default() -> Self {
         Self {
-            provider: Provider::InProcess { latency: Duration::from_millis(50) },
+            provider: Provider::Off,
             concurrency_max: 1_024,
             retry_after: Duration::from_millis(200),
             reconcile_every: Duration::from_secs(3_600),

@@ -1,20 +1,14 @@
 //! Which provider a node pays through.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{InProcessGateway, OffGateway, PaymentGateway, TossError, TossGateway, TossOptions};
+use super::{OffGateway, PaymentGateway, TossError, TossGateway, TossOptions};
 
 /// A provider by name, with what it needs.
 #[derive(Clone, Debug)]
 pub enum Provider {
     /// None: holds cannot be paid.
     Off,
-    /// Inside the process, moving no money.
-    InProcess {
-        /// How long it takes for an answer.
-        latency: Duration,
-    },
     /// Toss Payments.
     Toss(Box<TossOptions>),
 }
@@ -30,7 +24,6 @@ impl Provider {
                 tracing::warn!("payments are off: holds cannot be paid until payments.gateway is set");
                 Arc::new(OffGateway)
             }
-            Self::InProcess { latency } => Arc::new(InProcessGateway::new(*latency)),
             Self::Toss(options) => {
                 tracing::info!(base_url = %options.base_url, "payments go through Toss Payments");
                 Arc::new(TossGateway::new(options)?)

@@ -10,6 +10,7 @@ use super::reference::{order_reference, refund_mark};
 use super::refunding::{RefundWord, Repayment};
 use super::under_way::Ticket;
 use super::{Cancellation, Charge, PaymentName, Payments};
+use crate::failpoint::die_at;
 use crate::shard::Shard;
 
 impl Payments {
@@ -22,6 +23,7 @@ impl Payments {
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order));
         let Some(mut bill) = self.on_shard(performance, look).await else { return };
+        die_at("pay-begun");
         let mut word = self.word_on(&mut bill, asks_first, ticket).await;
         if let Word::AwaitingDeposit(deposit) = word {
             let Some(at_last) = self.word_on_deposit(performance, &bill, deposit, ticket).await else {
@@ -29,6 +31,7 @@ impl Payments {
             };
             word = at_last;
         }
+        die_at("pay-answered");
         match word {
             Word::Captured => drop(self.note(performance, Action::ConfirmPayment { order }).await),
             Word::Declined(reason) => {
@@ -42,6 +45,7 @@ impl Payments {
             // Another account instead of the first: the next run of the node takes it up.
             Word::AwaitingDeposit(_) => {}
         }
+        die_at("pay-noted");
     }
 
     pub(super) async fn run_refund(
@@ -53,11 +57,14 @@ impl Payments {
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| repayment(performance, state, refund));
         let Some(mut repayment) = self.on_shard(performance, look).await else { return };
+        die_at("refund-begun");
         let action = match self.word_on_refund(&mut repayment, asks_first, ticket).await {
             RefundWord::Done => Action::CompleteRefund { refund },
             RefundWord::Refused(reason) => Action::FailRefund { refund, reason: reason.into() },
         };
+        die_at("refund-answered");
         self.note(performance, action).await;
+        die_at("refund-noted");
     }
 }
 

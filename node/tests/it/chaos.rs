@@ -8,15 +8,15 @@
 //!
 //! Moments of failure are drawn from a seed that is printed; `EARLYBIRD_CHAOS_SEED` gives another.
 
-mod crowd;
+pub(crate) mod crowd;
 mod drain;
-mod house;
+pub(crate) mod house;
 mod kills;
 mod outage;
 mod panics;
 mod proxy;
 mod sale;
-mod server;
+pub(crate) mod server;
 mod takeover;
 mod vanish;
 
@@ -26,7 +26,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 /// Longest wait for something that must come, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Chance, repeatable: by the variable of the environment or else by the test's own seed.
 fn chance(test: &str, seed: u64) -> StdRng {
@@ -37,7 +37,7 @@ fn chance(test: &str, seed: u64) -> StdRng {
 }
 
 /// Looks again until there is something, and returns it.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {

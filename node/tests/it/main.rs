@@ -3,5 +3,6 @@
 mod chaos;
 mod edge;
 mod ingress;
+mod money;
 mod payments;
 mod support;

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
+use toss_sim::{Behaviour, SECRET_KEY, Simulator};
 
 /// Longest wait for something that must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +35,27 @@ pub(crate) async fn run(arguments: &[&str]) -> Output {
     timeout(PATIENCE, program(arguments).output()).await.expect("it ends").expect("it starts")
 }
 
+/// The settings of a node that pays through a simulated provider.
+pub(crate) fn paying_through(provider: &Simulator) -> [(&'static str, String); 3] {
+    [
+        ("EARLYBIRD_PAYMENTS__GATEWAY", "toss".to_owned()),
+        ("EARLYBIRD_PAYMENTS__TOSS__BASE_URL", provider.url()),
+        ("EARLYBIRD_PAYMENTS__TOSS__SECRET_KEY", SECRET_KEY.to_owned()),
+    ]
+}
+
+/// A payment provider that answers after so many milliseconds.
+pub(crate) async fn provider(latency_ms: f64) -> Simulator {
+    let behaviour = Behaviour { latency_median_ms: latency_ms, latency_sigma: 0.0, ..Behaviour::default() };
+    provider_that(behaviour).await
+}
+
+/// A payment provider that behaves so.
+pub(crate) async fn provider_that(behaviour: Behaviour) -> Simulator {
+    let options = toss_sim::Options { behaviour, ..toss_sim::Options::default() };
+    Simulator::start(options).await.expect("a free port")
+}
+
 /// How a server differs from the usual one.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -52,6 +74,13 @@ impl Options {
         let server = TempPostgres::shared().expect("PostgreSQL; `make setup` installs it");
         let store = server.new_database().await.expect("a database");
         Some(Self { store: Some(store), ..Self::default() })
+    }
+
+    /// Paying through a simulated provider.
+    pub(crate) fn paying_through(mut self, provider: &Simulator) -> Self {
+        let settings = paying_through(provider).map(|(name, value)| (name.to_owned(), value));
+        self.environment.extend(settings);
+        self
     }
 
     /// With one more variable.

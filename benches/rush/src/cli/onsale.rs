@@ -123,7 +123,7 @@ struct People {
     /// Holds that are given back; what remains of the three shares is extended, then paid.
     #[arg(long, default_value_t = 0.05)]
     release: f64,
-    /// Payments that the test gateway is asked to decline.
+    /// Payments that the provider's simulator is asked to decline.
     #[arg(long, default_value_t = 0.03)]
     decline: f64,
     /// Orders that are given back.

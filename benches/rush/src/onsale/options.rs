@@ -55,7 +55,7 @@ pub struct Options {
     pub abandon: f64,
     /// Share of the holds that are given back. What remains of the three shares is extended, then paid.
     pub release: f64,
-    /// Share of the payments that the gateway is asked to decline.
+    /// Share of the payments that the provider's simulator is asked to decline.
     pub decline: f64,
     /// Share of the orders that are given back.
     pub refund: f64,

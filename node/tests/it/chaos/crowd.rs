@@ -22,28 +22,28 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// A hold that was acknowledged, and never given back.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) hold: String,
-    pub(super) buyer: String,
-    pub(super) seat: u32,
+pub(crate) struct Kept {
+    pub(crate) hold: String,
+    pub(crate) buyer: String,
+    pub(crate) seat: u32,
 }
 
 /// What a crowd was told.
 #[derive(Default)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// Holds that must be there.
-    pub(super) acknowledged: Vec<Kept>,
+    pub(crate) acknowledged: Vec<Kept>,
     /// Holds and releases that were acknowledged.
-    pub(super) changes: usize,
+    pub(crate) changes: usize,
     /// Errors of the API, by reason.
-    pub(super) refused: BTreeMap<String, usize>,
+    pub(crate) refused: BTreeMap<String, usize>,
     /// When calls began whose connection was cut before an answer came, and what was said of it.
-    pub(super) cut: Vec<(Instant, String)>,
+    pub(crate) cut: Vec<(Instant, String)>,
 }
 
 impl Done {
     /// How often a reason was given.
-    pub(super) fn refused(&self, reason: &str) -> usize {
+    pub(crate) fn refused(&self, reason: &str) -> usize {
         self.refused.get(reason).copied().unwrap_or_default()
     }
 
@@ -65,14 +65,14 @@ struct Shared {
 }
 
 /// Buyers at work.
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     shared: Arc<Shared>,
     buyers: JoinSet<Done>,
 }
 
 impl Crowd {
     /// So many buyers begin to hold the seats `0..seats` of a performance; each tries seats of its own.
-    pub(super) fn gather(endpoint: &str, performance: &str, seats: u32, buyers: u32) -> Self {
+    pub(crate) fn gather(endpoint: &str, performance: &str, seats: u32, buyers: u32) -> Self {
         let shared = Arc::new(Shared::default());
         let mut crowd = JoinSet::new();
         for number in 0..buyers {
@@ -89,18 +89,18 @@ impl Crowd {
     }
 
     /// Waits until so many holds are kept.
-    pub(super) async fn until_acknowledged(&self, kept: usize) {
+    pub(crate) async fn until_acknowledged(&self, kept: usize) {
         let enough = async || (self.acknowledged() >= kept).then_some(());
         eventually("so many holds are acknowledged", enough).await;
     }
 
     /// Holds kept so far.
-    pub(super) fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.shared.kept.load(Ordering::Relaxed)
     }
 
     /// Lets every buyer finish the call under way, and returns what they were told.
-    pub(super) async fn disperse(mut self) -> Done {
+    pub(crate) async fn disperse(mut self) -> Done {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut done = Done::default();
         while let Some(buyer) = self.buyers.join_next().await {
@@ -181,7 +181,7 @@ impl Buyer {
 }
 
 /// Each of these holds must be there, as it was acknowledged.
-pub(super) async fn assert_held(endpoint: &str, holds: &[Kept]) {
+pub(crate) async fn assert_held(endpoint: &str, holds: &[Kept]) {
     let client = Client::of(endpoint);
     let look = |kept: Kept| {
         let client = client.clone();

@@ -39,9 +39,10 @@ async fn a_drain_answers_all_that_is_pending() {
 #[tokio::test(flavor = "multi_thread")]
 async fn drains_in_the_middle_of_an_on_sale_lose_nothing() {
     const DRAINS: u64 = 3;
-    let site = Site::on_sqlite();
+    let provider = sale::provider().await;
+    let site = Site::on_sqlite().paying_through(&provider);
     let mut server = site.start().await;
-    let options = sale::options(&site, 4.0, Duration::from_secs(8), 41);
+    let options = sale::options(&site, &provider, 4.0, Duration::from_secs(8), 41);
     let meddle = async |mut marks: Marks| {
         let segment = sale::begun(&mut marks).await.planned / (DRAINS + 1);
         let mut drains = Vec::new();

@@ -23,7 +23,7 @@ const EXPIRY_BOUND: Millis = Millis(3_000);
 const ROW_SEATS: u32 = 50;
 
 /// A seating plan of so many rows.
-pub(super) fn plan_json(rows: u32) -> Vec<u8> {
+pub(crate) fn plan_json(rows: u32) -> Vec<u8> {
     let row = |row: u32| {
         let seat = |seat: u32| {
             serde_json::json!({
@@ -47,28 +47,28 @@ pub(super) fn plan_json(rows: u32) -> Vec<u8> {
 }
 
 /// A connection that is made when it is first used, and again when it is lost.
-pub(super) fn connect(endpoint: &str) -> Channel {
+pub(crate) fn connect(endpoint: &str) -> Channel {
     let endpoint = Endpoint::from_shared(endpoint.to_owned()).expect("a URL");
     endpoint.tcp_nodelay(true).connect_timeout(Duration::from_secs(3)).connect_lazy()
 }
 
 /// A client of performances.
 #[derive(Clone)]
-pub(super) struct Client {
-    pub(super) seating: SeatingClient<Channel>,
+pub(crate) struct Client {
+    pub(crate) seating: SeatingClient<Channel>,
     catalog: CatalogClient<Channel>,
 }
 
 impl Client {
     /// A client with a connection of its own.
-    pub(super) fn of(endpoint: &str) -> Self {
+    pub(crate) fn of(endpoint: &str) -> Self {
         let channel = connect(endpoint);
         let catalog = CatalogClient::new(channel.clone()).max_encoding_message_size(64 << 20);
         Self { seating: SeatingClient::new(channel), catalog }
     }
 
     /// Imports a club of so many rows.
-    pub(super) async fn import(&self, rows: u32) {
+    pub(crate) async fn import(&self, rows: u32) {
         let request = ImportVenueRequest {
             venue_id: "club".into(),
             seating_plan: plan_json(rows).into(),
@@ -78,7 +78,7 @@ impl Client {
     }
 
     /// Creates an open performance in the club. Buyers may hold as much as they like.
-    pub(super) async fn create(&self, id: &str, hold_ttl: Duration) {
+    pub(crate) async fn create(&self, id: &str, hold_ttl: Duration) {
         let price = |category: &str| Price { category: category.into(), amount_minor: 1_000 };
         let performance = Performance {
             display_name: id.into(),
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// Holds seats, or not, within `timeout`.
-    pub(super) async fn hold(
+    pub(crate) async fn hold(
         &self,
         performance: &str,
         buyer: &str,
@@ -127,37 +127,37 @@ impl Client {
     }
 
     /// A hold by name.
-    pub(super) async fn get_hold(&self, name: &str, buyer: &str) -> Result<Hold, Status> {
+    pub(crate) async fn get_hold(&self, name: &str, buyer: &str) -> Result<Hold, Status> {
         let request = GetHoldRequest { name: name.into(), buyer_id: buyer.into() };
         self.seating.clone().get_hold(request).await.map(Response::into_inner)
     }
 
     /// The seat map.
-    pub(super) async fn seat_map(&self, performance: &str) -> Result<SeatMap, Status> {
+    pub(crate) async fn seat_map(&self, performance: &str) -> Result<SeatMap, Status> {
         let request = GetSeatMapRequest { performance: format!("performances/{performance}") };
         self.seating.clone().get_seat_map(request).await.map(Response::into_inner)
     }
 }
 
 /// A new request id.
-pub(super) fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
 /// The reason of an error; its message when it came from below the API, as from a connection that was cut.
-pub(super) fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     let info = status.get_details_error_info();
     info.map_or_else(|| format!("{:?}: {}", status.code(), status.message()), |info| info.reason)
 }
 
 /// Audits every performance of a store that no node has open, and returns the reports. All must be clean.
-pub(super) async fn audit(url: &str) -> Vec<AuditReport> {
+pub(crate) async fn audit(url: &str) -> Vec<AuditReport> {
     audit_after_outage(url, Duration::ZERO).await
 }
 
 /// As [`audit`], of a node whose store was away for so long: with a full outbox, lapsed holds wait to be expired. They are
 /// unusable all the same.
-pub(super) async fn audit_after_outage(url: &str, outage: Duration) -> Vec<AuditReport> {
+pub(crate) async fn audit_after_outage(url: &str, outage: Duration) -> Vec<AuditReport> {
     let outage_ms = u64::try_from(outage.as_millis()).expect("a short outage");
     let store = store::open(url).await.expect("the store opens");
     let catalog = Catalog::new(std::sync::Arc::clone(&store));

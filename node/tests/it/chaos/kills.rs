@@ -34,9 +34,10 @@ async fn kills_lose_nothing_on_postgres() {
 async fn check(test: &str, site: Site, seed: u64) {
     let mut rng = chance(test, seed);
     // Small snapshots, so that restarts begin with one as well as without.
-    let site = site.with("SHARD__SNAPSHOT_EVERY_ENTRIES", "1500");
+    let provider = sale::provider().await;
+    let site = site.with("SHARD__SNAPSHOT_EVERY_ENTRIES", "1500").paying_through(&provider);
     let server = site.start().await;
-    let options = sale::options(&site, 5.0, Duration::from_secs(16), seed);
+    let options = sale::options(&site, &provider, 5.0, Duration::from_secs(16), seed);
     let (outcome, (server, kills)) =
         sale::run(options, async |marks| kill_again_and_again(&site, server, marks, &mut rng).await).await;
 

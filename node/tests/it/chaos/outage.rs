@@ -158,13 +158,15 @@ async fn the_store_stops_and_freezes_and_all_recovers() {
     }
     let postgres = TempPostgres::start_new().expect("a server");
     let url = postgres.new_database().await.expect("a database");
+    let provider = sale::provider().await;
     let site = Site::on(&url)
         .with("LANE__ACK_TIMEOUT", "1s")
         .with("LANE__OUTBOX_ENTRIES_MAX", &OUTBOX_MAX.to_string())
-        .with("HTTP__STORE_SILENCE_MAX", "3s");
+        .with("HTTP__STORE_SILENCE_MAX", "3s")
+        .paying_through(&provider);
     let server = site.start().await;
     let mut probe = Probe::new(&site).await;
-    let options = sale::options(&site, 7.0, Duration::from_secs(24), 31);
+    let options = sale::options(&site, &provider, 7.0, Duration::from_secs(24), 31);
     let meddle = async |mut marks: Marks| {
         sale::begun(&mut marks).await;
         sale::answered(&mut marks, 2_000).await.expect("the on-sale goes on");
@@ -198,9 +200,10 @@ async fn cut_connections_lose_and_double_nothing() {
     let mut rng = chance("cut_connections_lose_and_double_nothing", 99);
     let postgres = TempPostgres::shared().expect("a server");
     let url = postgres.new_database().await.expect("a database");
-    let site = Site::on(&url);
+    let provider = sale::provider().await;
+    let site = Site::on(&url).paying_through(&provider);
     let server = site.start().await;
-    let options = sale::options(&site, 4.0, Duration::from_secs(8), 99);
+    let options = sale::options(&site, &provider, 4.0, Duration::from_secs(8), 99);
     let meddle = async |mut marks: Marks| {
         let segment = sale::begun(&mut marks).await.planned / (CUTS + 1);
         let mut cut = Vec::new();

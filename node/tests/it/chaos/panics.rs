@@ -67,9 +67,10 @@ async fn check(point: &str) {
 async fn panics_in_the_middle_of_an_on_sale_lose_nothing() {
     const PANICS: usize = 4;
     let points = format!("{};{}", panic_every(POINTS[0], 700, PANICS), panic_every(POINTS[1], 350, PANICS));
-    let site = Site::on_sqlite().with_variable("FAILPOINTS", &points);
+    let provider = sale::provider().await;
+    let site = Site::on_sqlite().with_variable("FAILPOINTS", &points).paying_through(&provider);
     let server = site.start().await;
-    let options = sale::options(&site, 3.0, Duration::from_secs(6), 5);
+    let options = sale::options(&site, &provider, 3.0, Duration::from_secs(6), 5);
     let (outcome, ()) = sale::run(options, async |_| ()).await;
     let restarts = server.metric("earlybird_shard_restarts_total").await;
     println!("{restarts} restarts");

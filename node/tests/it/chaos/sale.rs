@@ -5,9 +5,11 @@ use std::time::Duration;
 use rush::onsale::{House, Options, Outcome};
 use rush::progress::{Stage, Update};
 use tokio::sync::watch;
+use toss_sim::{Behaviour, Shares, Simulator};
 
 use super::house::{self, plan_json};
 use super::server::{Server, Site};
+use crate::support::provider_that;
 
 /// Rows of the hall that is sold.
 const ROWS: u32 = 30;
@@ -26,8 +28,27 @@ pub(super) struct Mark {
 /// Watches an on-sale.
 pub(super) type Marks = watch::Receiver<Mark>;
 
-/// An on-sale at `site`: 1,500 seats, 6,000 buyers, `tries` of each, over `duration`.
-pub(super) fn options(site: &Site, tries: f64, duration: Duration, seed: u64) -> Options {
+/// A payment provider that declines, falls silent and errs now and then.
+pub(super) async fn provider() -> Simulator {
+    let shares = Shares {
+        decline: 0.01,
+        silent_done: 0.005,
+        reset_done: 0.005,
+        error: 0.005,
+        error_done: 0.005,
+        ..Shares::default()
+    };
+    provider_that(Behaviour { latency_median_ms: 20.0, shares, ..Behaviour::default() }).await
+}
+
+/// An on-sale at `site`, which pays through `provider`: 1,500 seats, 6,000 buyers, `tries` of each, over `duration`.
+pub(super) fn options(
+    site: &Site,
+    provider: &Simulator,
+    tries: f64,
+    duration: Duration,
+    seed: u64,
+) -> Options {
     let plan = site.folder().join("hall.json");
     std::fs::write(&plan, plan_json(ROWS)).expect("the plan is written");
     Options {
@@ -44,6 +65,7 @@ pub(super) fn options(site: &Site, tries: f64, duration: Duration, seed: u64) ->
         timeout: Duration::from_secs(4),
         patience: Duration::from_secs(40),
         seed,
+        toss_sim: Some(provider.url()),
         ..Options::new(site.endpoint(), House::Plan(plan))
     }
 }

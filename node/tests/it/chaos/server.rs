@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Child;
+use toss_sim::Simulator;
 
 use super::eventually;
-use crate::support::{exchange, program};
+use crate::support::{exchange, paying_through, program};
 
 /// Below the ports that the system gives to outgoing connections: a client that dials a server which is just away could
 /// otherwise be given the server's own port, meet itself, and keep the server from coming back.
@@ -20,7 +21,7 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 const LOG_LINES_SHOWN: usize = 60;
 
 /// A node's store, ports and settings: what outlives its process.
-pub(super) struct Site {
+pub(crate) struct Site {
     folder: TempDir,
     store: String,
     grpc: SocketAddr,
@@ -30,7 +31,7 @@ pub(super) struct Site {
 
 impl Site {
     /// A node on a database of this address.
-    pub(super) fn on(store: &str) -> Self {
+    pub(crate) fn on(store: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("earlybird-chaos-").tempdir();
         Self {
             folder: folder.expect("a temporary directory"),
@@ -42,49 +43,62 @@ impl Site {
     }
 
     /// A node on a file of its own.
-    pub(super) fn on_sqlite() -> Self {
+    pub(crate) fn on_sqlite() -> Self {
         let mut site = Self::on("");
         site.store = format!("sqlite://{}", site.folder.path().join("house.db").display());
         site
     }
 
     /// Sets a key of the configuration, such as `LANE__ACK_TIMEOUT`.
-    pub(super) fn with(self, key: &str, value: &str) -> Self {
+    pub(crate) fn with(self, key: &str, value: &str) -> Self {
         self.with_variable(&format!("EARLYBIRD_{key}"), value)
     }
 
     /// Sets a variable of the process.
-    pub(super) fn with_variable(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
+    /// Pays through a simulated provider, which it does not wait for long.
+    pub(crate) fn paying_through(mut self, provider: &Simulator) -> Self {
+        for (name, value) in paying_through(provider) {
+            self = self.with_variable(name, &value);
+        }
+        self.with("PAYMENTS__TOSS__READ_TIMEOUT", "500ms").with("PAYMENTS__RETRY_AFTER", "20ms")
+    }
+
     /// Where it keeps files.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The address of its store.
-    pub(super) fn store(&self) -> &str {
+    pub(crate) fn store(&self) -> &str {
         &self.store
     }
 
     /// Where its clients connect.
-    pub(super) fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.grpc)
     }
 
     /// Where it listens for gRPC.
-    pub(super) fn grpc(&self) -> SocketAddr {
+    pub(crate) fn grpc(&self) -> SocketAddr {
         self.grpc
     }
 
     /// Starts the node and waits until it is ready.
-    pub(super) async fn start(&self) -> Server {
+    pub(crate) async fn start(&self) -> Server {
+        self.start_failing("").await
+    }
+
+    /// As [`start`](Self::start), with these failpoints.
+    pub(crate) async fn start_failing(&self, failpoints: &str) -> Server {
         let ready_file = self.folder.path().join("ready");
         // Of the process before, which had no time to remove it.
         let _ = std::fs::remove_file(&ready_file);
-        let mut server = self.spawn(Some(&ready_file));
+        let mut server = self.spawn(Some(&ready_file), failpoints);
         eventually("the node is ready", async || {
             if let Some(status) = server.child.try_wait().expect("the process can be asked") {
                 panic!("the node ended with {status} instead of serving");
@@ -96,20 +110,23 @@ impl Site {
     }
 
     /// Starts the node and waits until it has ended, which it must do by itself. Returns what it said, too.
-    pub(super) async fn start_in_vain(&self) -> (ExitStatus, String) {
-        let mut server = self.spawn(None);
+    pub(crate) async fn start_in_vain(&self) -> (ExitStatus, String) {
+        let mut server = self.spawn(None, "");
         let status = tokio::time::timeout(super::PATIENCE, server.child.wait()).await;
         let status = status.expect("it ends by itself").expect("the process can be waited for");
         (status, std::fs::read_to_string(&server.log).expect("its log"))
     }
 
-    fn spawn(&self, ready_file: Option<&Path>) -> Server {
+    fn spawn(&self, ready_file: Option<&Path>, failpoints: &str) -> Server {
         let log = self.folder.path().join("log");
         let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let mut command = program(&["serve", "--store", &self.store]);
         command.args(["--grpc-listen", &self.grpc.to_string(), "--http-listen", &self.http.to_string()]);
         if let Some(path) = ready_file {
             command.arg("--ready-file").arg(path);
+        }
+        if !failpoints.is_empty() {
+            command.env("FAILPOINTS", failpoints);
         }
         let child = command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -131,7 +148,7 @@ impl Drop for Site {
 }
 
 /// A running node. Dropped, it is killed.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     http: SocketAddr,
     log: PathBuf,
@@ -139,12 +156,18 @@ pub(super) struct Server {
 
 impl Server {
     /// `kill -9`.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("SIGKILL is sent");
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = tokio::time::timeout(super::PATIENCE, self.child.wait()).await;
+        status.expect("it ends in time").expect("the process can be waited for")
+    }
+
     /// SIGTERM. Returns how it ended and how long that took.
-    pub(super) async fn terminate(mut self) -> (ExitStatus, Duration) {
+    pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
         kill_process(self.process(), Signal::TERM).expect("it runs");
         let status = tokio::time::timeout(super::PATIENCE, self.child.wait()).await;
@@ -159,12 +182,12 @@ impl Server {
     }
 
     /// Whether the process is there.
-    pub(super) fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("the process can be asked").is_none()
     }
 
     /// Memory in use.
-    pub(super) fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process().as_raw_nonzero());
         let status = std::fs::read_to_string(path).expect("its status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
@@ -173,14 +196,14 @@ impl Server {
     }
 
     /// A metric, by name and labels as it is exposed; 0 when it was never set.
-    pub(super) async fn metric(&self, series: &str) -> f64 {
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
         let (_, body) = self.get("/metrics").await;
         let value = body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().expect("a number"))
     }
 
     /// Status and text of a page of the HTTP port.
-    pub(super) async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let request = format!("GET {path} HTTP/1.1\r\nHost: earlybird\r\nConnection: close\r\n\r\n");
         let (status, _, body) = exchange(&self.http.to_string(), request.as_bytes()).await;
         (status, String::from_utf8(body).expect("text"))

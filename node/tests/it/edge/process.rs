@@ -8,9 +8,10 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use toss_sim::Simulator;
 
 use super::{CLUB, catalog, import, performance, reason, request_id};
-use crate::support::{Options, Server, run};
+use crate::support::{Options, Server, provider, run};
 
 #[tokio::test]
 async fn the_command_line_explains_itself() {
@@ -109,10 +110,13 @@ async fn sigterm_drains_and_exits_with_0() {
     catalog(&server).get_performance(v1::GetPerformanceRequest { name }).await.expect("it survives");
 }
 
-/// A server whose payment provider takes so long, with a payment under way.
-async fn paying(latency: &str) -> (Server, tokio::task::JoinHandle<Result<v1::Order, tonic::Status>>) {
-    let server =
-        Server::start_with(Options::default().with("EARLYBIRD_PAYMENTS__TEST_LATENCY", latency)).await;
+/// A payment under way.
+type Payment = tokio::task::JoinHandle<Result<v1::Order, tonic::Status>>;
+
+/// A server, its payment provider that takes so many milliseconds, and a payment under way.
+async fn paying(latency_ms: f64) -> (Server, Simulator, Payment) {
+    let provider = provider(latency_ms).await;
+    let server = Server::start_with(Options::default().paying_through(&provider)).await;
     catalog(&server).import_venue(import("club", CLUB)).await.expect("a good plan");
     catalog(&server).create_performance(performance("night")).await.expect("all is well");
     let mut seating = SeatingClient::new(server.channel());
@@ -148,12 +152,12 @@ async fn paying(latency: &str) -> (Server, tokio::task::JoinHandle<Result<v1::Or
             _ => {}
         }
     }
-    (server, paid)
+    (server, provider, paid)
 }
 
 #[tokio::test]
 async fn a_drain_answers_calls_under_way() {
-    let (mut server, paid) = paying("1s").await;
+    let (mut server, _provider, paid) = paying(1_000.0).await;
     server.sigterm();
     let order = paid.await.expect("it does not panic").expect("the payment goes through");
     assert_eq!(order.state(), v1::order::State::Paid);
@@ -162,7 +166,7 @@ async fn a_drain_answers_calls_under_way() {
 
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
-    let (mut server, _paid) = paying("10m").await;
+    let (mut server, _provider, _paid) = paying(600_000.0).await;
     let mut health = HealthClient::new(server.channel());
     let mut health = health.watch(HealthCheckRequest::default()).await.expect("a watch").into_inner();
     server.sigterm();

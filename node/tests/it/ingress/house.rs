@@ -12,10 +12,11 @@ use earlybird_proto::v1::waitlist_client::WaitlistClient;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+use toss_sim::Simulator;
 use uuid::Uuid;
 
 pub(super) use crate::support::PATIENCE;
-use crate::support::{Options, Server};
+use crate::support::{Options, Server, provider};
 
 /// The performance that every house has.
 pub(super) const NAME: &str = "performances/carmen";
@@ -29,16 +30,17 @@ pub(super) const CIRCLE_MINOR: i64 = 7_000;
 /// How a house differs from the usual one.
 pub(super) struct Plan {
     pub(super) server: Options,
+    /// How long the payment provider takes, in milliseconds.
+    pub(super) payment_ms: f64,
     pub(super) limits: v1::Limits,
     pub(super) phases: Vec<v1::SalePhase>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        let server = Options::default()
-            .with("EARLYBIRD_PAYMENTS__TEST_LATENCY", "1ms")
-            .with("EARLYBIRD_SHARD__TICK", "10ms");
-        Self { server, limits: v1::Limits::default(), phases: vec![general(-3_600, 3_600)] }
+        let server = Options::default().with("EARLYBIRD_SHARD__TICK", "10ms");
+        let phases = vec![general(-3_600, 3_600)];
+        Self { server, payment_ms: 1.0, limits: v1::Limits::default(), phases }
     }
 }
 
@@ -46,6 +48,12 @@ impl Plan {
     /// With another setting of the server.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.server = self.server.with(name, value);
+        self
+    }
+
+    /// With a payment provider that takes so many milliseconds.
+    pub(super) fn with_slow_payments(mut self, payment_ms: f64) -> Self {
+        self.payment_ms = payment_ms;
         self
     }
 
@@ -88,6 +96,7 @@ pub(super) struct House {
     pub(super) waitlist: WaitlistClient<Channel>,
     pub(super) orders: OrdersClient<Channel>,
     pub(super) admin: AdminClient<Channel>,
+    _provider: Simulator,
 }
 
 impl House {
@@ -98,7 +107,8 @@ impl House {
 
     /// A house of another kind.
     pub(super) async fn build(plan: Plan) -> Self {
-        let server = Server::start_with(plan.server).await;
+        let provider = provider(plan.payment_ms).await;
+        let server = Server::start_with(plan.server.paying_through(&provider)).await;
         create(&server, plan.limits, plan.phases).await;
         let channel = server.channel();
         Self {
@@ -107,6 +117,7 @@ impl House {
             orders: OrdersClient::new(channel.clone()),
             admin: AdminClient::new(channel),
             server,
+            _provider: provider,
         }
     }
 
@@ -117,7 +128,7 @@ impl House {
 
     /// Pays a hold with a key that the provider accepts.
     pub(super) async fn pay(&self, hold: &v1::Hold) -> Result<v1::Order, Status> {
-        self.orders.clone().pay_hold(pay_request(hold, "key")).await.map(Response::into_inner)
+        self.orders.clone().pay_hold(pay_request(hold, &payment_key())).await.map(Response::into_inner)
     }
 
     /// The seat map.
@@ -196,6 +207,11 @@ fn plan_json() -> String {
 /// A new request id.
 pub(super) fn request_id() -> String {
     Uuid::new_v4().to_string()
+}
+
+/// A new key of a payment that the provider accepts.
+pub(super) fn payment_key() -> String {
+    format!("key-{}", Uuid::new_v4())
 }
 
 /// A request to hold seats.

@@ -61,7 +61,7 @@ async fn a_declined_payment_leaves_the_hold() {
     let house = House::open().await;
     let mut orders = house.orders.clone();
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
-    let declined = pay_request(&hold, "decline-1");
+    let declined = pay_request(&hold, "sim.REJECT_CARD_PAYMENT.1");
     let (status, reason, details) = failure(orders.pay_hold(declined.clone()).await);
     assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "PAYMENT_DECLINED"));
     let told = details.error_info().expect("ErrorInfo").metadata["provider_reason"].clone();
@@ -76,7 +76,7 @@ async fn a_declined_payment_leaves_the_hold() {
 
 #[tokio::test]
 async fn a_slow_payment_is_unknown_until_it_is_known() {
-    let house = House::build(Plan::default().with("EARLYBIRD_PAYMENTS__TEST_LATENCY", "400ms")).await;
+    let house = House::build(Plan::default().with_slow_payments(400.0)).await;
     let (mut orders, mut seating) = (house.orders.clone(), house.seating.clone());
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
     let pay = pay_request(&hold, "key");
@@ -92,7 +92,7 @@ async fn a_slow_payment_is_unknown_until_it_is_known() {
     for result in [
         seating.release_hold(release_request(&hold)).await.map(drop),
         seating.extend_hold(extend_request(&hold)).await.map(drop),
-        orders.pay_hold(pay_request(&hold, "key")).await.map(drop),
+        orders.pay_hold(pay_request(&hold, "another key")).await.map(drop),
     ] {
         let (status, reason, details) = failure(result);
         assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "PAYMENT_IN_PROGRESS"));
@@ -103,7 +103,7 @@ async fn a_slow_payment_is_unknown_until_it_is_known() {
 
 #[tokio::test]
 async fn a_payment_is_settled_although_its_caller_is_gone() {
-    let house = House::build(Plan::default().with("EARLYBIRD_PAYMENTS__TEST_LATENCY", "50ms")).await;
+    let house = House::build(Plan::default().with_slow_payments(50.0)).await;
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
     let mut orders = house.orders.clone();
     let call = tokio::spawn(async move { orders.pay_hold(pay_request(&hold, "key")).await });

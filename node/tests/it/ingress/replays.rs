@@ -64,7 +64,7 @@ async fn a_rejected_request_is_decided_afresh() {
 
 #[tokio::test]
 async fn two_clicks_on_pay_are_one_payment() {
-    let house = House::build(Plan::default().with("EARLYBIRD_PAYMENTS__TEST_LATENCY", "50ms")).await;
+    let house = House::build(Plan::default().with_slow_payments(50.0)).await;
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
     let request = pay_request(&hold, "key");
     let (mut one, mut two) = (house.orders.clone(), house.orders.clone());
