@@ -157,37 +157,7 @@ impl Provider {
         tokio::time::sleep(fate.latency).await;
         // Whoever has gone away does not hear of it.
         let tell = |outcome| drop(reply.send(outcome));
-        let answered_otherwise = |code: ErrorCode| Outcome::Answer(code.into());
         match fate.fault {
-            None => {
-                let answer = self.execute(&order, None);
-                tell(Outcome::Answer(self.settle(claim, answer)));
-            }
-            Some(Fault::Error(code)) => {
-                let is_decline = operation == Operation::Confirm && code.is_decline();
-                let answer = if is_decline { self.execute(&order, Some(code)) } else { code.into() };
-                tell(Outcome::Answer(self.settle(claim, answer)));
-            }
-            Some(Fault::ErrorDone(code)) => {
-                let answer = self.execute(&order, None);
-                // What cannot be done is answered as ever.
-                let is_done = answer.status.is_success();
-                self.settle(claim, if is_done { code.into() } else { answer.clone() });
-                tell(if is_done { answered_otherwise(code) } else { Outcome::Answer(answer) });
-            }
-            Some(Fault::SilentDone) => {
-                self.settle(claim, self.execute(&order, None));
-                tell(Outcome::Silence);
-            }
-            Some(Fault::ResetDone) => {
-                self.settle(claim, self.execute(&order, None));
-                tell(Outcome::Reset);
-            }
-            Some(Fault::SilentLate(delay)) => {
-                tell(Outcome::Silence);
-                tokio::time::sleep(delay).await;
-                self.settle(claim, self.execute(&order, None));
-            }
             // It never reached the provider, so its key is free.
             Some(Fault::Silent) => {
                 drop(claim);
@@ -197,6 +167,32 @@ impl Provider {
                 drop(claim);
                 tell(Outcome::Reset);
             }
+            Some(Fault::SilentLate(delay)) => {
+                tell(Outcome::Silence);
+                tokio::time::sleep(delay).await;
+                self.carry_out(&order, claim, None);
+            }
+            fault => tell(self.carry_out(&order, claim, fault)),
+        }
+    }
+
+    /// Does what reached the provider, as well as the fault lets it. Returns what the caller gets to see.
+    fn carry_out(&self, order: &Order, claim: Claim, fault: Option<Fault>) -> Outcome {
+        let answer = match fault {
+            Some(Fault::Error(code)) if order.ends_by(code) => self.execute(order, Some(code)),
+            Some(Fault::Error(code)) => code.into(),
+            _ => self.execute(order, None),
+        };
+        let answer = match fault {
+            // What cannot be done is answered as ever.
+            Some(Fault::ErrorDone(code)) if answer.status.is_success() => code.into(),
+            _ => answer,
+        };
+        let answer = self.settle(claim, answer);
+        match fault {
+            Some(Fault::SilentDone) => Outcome::Silence,
+            Some(Fault::ResetDone) => Outcome::Reset,
+            _ => Outcome::Answer(answer),
         }
     }
 
@@ -369,6 +365,11 @@ impl Provider {
 }
 
 impl Order {
+    /// Whether this code ends the payment that it is about.
+    fn ends_by(&self, code: ErrorCode) -> bool {
+        matches!(self, Self::Confirm(_)) && code.is_decline()
+    }
+
     fn call(&self) -> (Operation, &PaymentKey) {
         match self {
             Self::Confirm(request) => (Operation::Confirm, &request.payment_key),
