@@ -12,3 +12,4 @@ mod deadlines;
 mod kills;
 mod outages;
 mod shop;
+mod webhooks;

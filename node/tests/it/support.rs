@@ -76,10 +76,10 @@ impl Options {
         Some(Self { store: Some(store), ..Self::default() })
     }
 
-    /// Paying through a simulated provider.
+    /// Paying through a simulated provider, unless it is set otherwise.
     pub(crate) fn paying_through(mut self, provider: &Simulator) -> Self {
         let settings = paying_through(provider).map(|(name, value)| (name.to_owned(), value));
-        self.environment.extend(settings);
+        self.environment.splice(0..0, settings);
         self
     }
 

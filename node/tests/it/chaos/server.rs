@@ -83,6 +83,11 @@ impl Site {
         format!("http://{}", self.grpc)
     }
 
+    /// Where it listens for HTTP.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.http
+    }
+
     /// Where it listens for gRPC.
     pub(crate) fn grpc(&self) -> SocketAddr {
         self.grpc

@@ -72,8 +72,12 @@ impl Shop {
 
     /// Waits until every order is definite, and compares what they say with the provider's books, payment by payment.
     pub(super) async fn assert_settled(&self) {
-        let is_open =
-            |order: &Order| matches!(order.state(), State::Unspecified | State::Paying | State::Refunding);
+        let is_open = |order: &Order| {
+            matches!(
+                order.state(),
+                State::Unspecified | State::Paying | State::Refunding | State::AwaitingDeposit
+            )
+        };
         let settled = async || {
             let orders = self.orders().await?;
             (!orders.iter().any(is_open)).then_some(orders)
@@ -86,6 +90,15 @@ impl Shop {
                 .map(|order| (number(&order.hold), (order.amount_minor, order.refunded_minor))),
         );
         assert_eq!(shown, self.books(), "the orders (left) and the provider's books (right) differ");
+    }
+
+    /// Waits until the order of this number is as wanted.
+    pub(super) async fn until_order(&self, order: u64, is_wanted: impl Fn(&Order) -> bool) -> Order {
+        let look = async || {
+            let orders = self.orders().await?;
+            orders.into_iter().find(|found| number(&found.name) == order && is_wanted(found))
+        };
+        eventually("the order is as wanted", look).await
     }
 
     /// Ends the node in order; the audit of every performance is clean, and the journals add up to the provider's books.
