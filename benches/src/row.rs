@@ -35,6 +35,8 @@ pub enum Goal {
     AtMost(f64),
     /// The figure is at least so many times the peer's.
     TimesPeer(f64),
+    /// The figure is at most so many times the peer's.
+    AtMostTimesPeer(f64),
     /// Shown for what it tells about the others.
     None,
 }
@@ -118,6 +120,7 @@ impl Row {
             Goal::AtLeast(least) => self.measured.value >= least,
             Goal::AtMost(most) => self.measured.value <= most,
             Goal::TimesPeer(times) => self.ratio().is_some_and(|ratio| ratio >= times),
+            Goal::AtMostTimesPeer(times) => self.ratio().is_some_and(|ratio| ratio <= times),
             Goal::None => return Verdict::Shown,
         };
         if reached { Verdict::Ok } else { Verdict::Short }
@@ -144,6 +147,8 @@ mod tests {
         check(2.9, Some(1.0), Goal::TimesPeer(3.0), Verdict::Short);
         check(2.9, Some(0.0), Goal::TimesPeer(3.0), Verdict::Short);
         check(2.9, None, Goal::TimesPeer(3.0), Verdict::Short);
+        check(1.2, Some(1.0), Goal::AtMostTimesPeer(1.25), Verdict::Ok);
+        check(1.3, Some(1.0), Goal::AtMostTimesPeer(1.25), Verdict::Short);
         check(0.0, None, Goal::None, Verdict::Shown);
     }
 }

@@ -71,6 +71,7 @@ fn goal(row: &Row) -> String {
         Goal::AtLeast(least) => format!("≥ {}", value(least)),
         Goal::AtMost(most) => format!("≤ {}", value(most)),
         Goal::TimesPeer(times) => format!("≥ {times}×"),
+        Goal::AtMostTimesPeer(times) => format!("≤ {times}×"),
         Goal::None => String::new(),
     }
 }

@@ -6,6 +6,7 @@ mod claims;
 mod engine;
 mod expiry;
 mod memory;
+mod payments;
 mod recovery;
 mod seat_map;
 mod session;
@@ -26,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 type Run = for<'w> fn(&'w World) -> LocalBoxFuture<'w, anyhow::Result<Vec<Row>>>;
 
 /// All benchmarks by name.
-const ALL: [(&str, Run); 11] = [
+const ALL: [(&str, Run); 12] = [
     ("engine", |world| Box::pin(engine::run(world))),
     ("memory", |world| Box::pin(memory::run(world))),
     ("session", |world| Box::pin(session::run(world))),
@@ -36,6 +37,7 @@ const ALL: [(&str, Run); 11] = [
     ("seat-map", |world| Box::pin(seat_map::run(world))),
     ("watchers", |world| Box::pin(watchers::run(world))),
     ("recovery", |world| Box::pin(recovery::run(world))),
+    ("payments", |world| Box::pin(payments::run(world))),
     ("birthday", |world| Box::pin(birthday::run(world))),
     ("claims", |world| Box::pin(claims::run(world))),
 ];

@@ -1,7 +1,7 @@
 //! Commands for the wire, written as cheaply as they can be: the client shares its cores with the server.
 
 use earlybird_proto::v1::session_request::Command;
-use earlybird_proto::v1::{HoldSeatsRequest, ReleaseHoldRequest, SessionRequest};
+use earlybird_proto::v1::{Hold, HoldSeatsRequest, PayHoldRequest, ReleaseHoldRequest, SessionRequest};
 use rand::Rng;
 
 /// Writes the commands of one session. Each has a buyer and a `request_id` of its own.
@@ -41,6 +41,19 @@ impl Commands {
     pub fn release(&mut self, hold: &str, buyer: &str) -> ReleaseHoldRequest {
         let (_, request_id) = self.names();
         ReleaseHoldRequest { name: hold.to_owned(), buyer_id: buyer.to_owned(), request_id }
+    }
+
+    /// The payment of a hold by its owner.
+    pub fn pay(&mut self, hold: &Hold) -> PayHoldRequest {
+        let (payment_key, request_id) = self.names();
+        PayHoldRequest {
+            hold: hold.name.clone(),
+            buyer_id: hold.buyer_id.clone(),
+            amount_minor: hold.amount_minor,
+            payment_key,
+            request_id,
+            ..PayHoldRequest::default()
+        }
     }
 
     /// A new buyer and a new request id.
