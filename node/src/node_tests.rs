@@ -13,6 +13,7 @@ use earlybird_persistence::{
 use tempfile::TempDir;
 use toss_sim::{Behaviour, SECRET_KEY, Simulator};
 
+use crate::audit::audit_live;
 use crate::catalog::{PerformanceSpec, import_venue};
 use crate::directory::ActivateError;
 use crate::node::{Node, NodeOptions};
@@ -381,6 +382,8 @@ async fn numbers_of_holds_that_may_be_lost_are_not_given_again() {
         drop((node, shard));
         let (node, shard) = house.start(NodeOptions::default()).await;
         assert!(shard.read(|state| state.hold(HoldId(second)).is_some()), "I12: a gap is replayed as it was");
+        let report = audit_live(&node, &shard.performance().id).await.expect("the journal is read");
+        assert!(report.clean, "{report:?}");
         node.drain().await;
     }
 }

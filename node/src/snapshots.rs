@@ -6,6 +6,7 @@
 //! stand in the way of every session that waits for that worker.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -35,8 +36,8 @@ enum SnapshotError {
 const NICENESS: i32 = 10;
 
 /// Makes the snapshots that are asked for, one at a time, in a thread that ends when nobody can ask any more. Call it in a
-/// runtime, which does its input and output. A panic ends that thread alone: later snapshots are missed, the journal has
-/// everything.
+/// runtime, which does its input and output. One that fails, even by a panic, is missed until as many entries have gathered
+/// again: the journal has everything.
 ///
 /// # Errors
 /// When the system has no thread to give.
@@ -52,9 +53,12 @@ pub(crate) fn start(
         }
         while let Some(shard) = asked.blocking_recv() {
             let Some(shard) = shard.upgrade() else { continue };
-            if let Err(error) = runtime.block_on(make(&*store, &clock, &shard)) {
-                // Nothing is lost but time.
-                tracing::warn!(performance = %shard.performance().id, %error, "no snapshot made");
+            let name = &shard.performance().id;
+            let made = AssertUnwindSafe(|| runtime.block_on(make(&*store, &clock, &shard)));
+            match catch_unwind(made) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(performance = %name, %error, "no snapshot made"),
+                Err(_) => tracing::error!(performance = %name, "making a snapshot panicked"),
             }
         }
     })?;

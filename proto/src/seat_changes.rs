@@ -62,7 +62,7 @@ mod tests {
         from_version: u64,
         #[prost(uint64, tag = "2")]
         version: u64,
-        #[prost(uint32, repeated, tag = "3")]
+        #[prost(uint32, repeated, tag = "5")]
         changes: Vec<u32>,
     }
 

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::lane::Lane;
 use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
-use crate::shard::{Shard, ShardActor, ShardActorArguments, ShardMessage};
+use crate::shard::{BATCH_JOBS_MAX, Shard, ShardActor, ShardActorArguments, ShardMessage};
 use recovery::{Recovered, RecoveryError};
 use supervisor::{BucketSupervisor, SupervisorMessage};
 
@@ -239,7 +239,7 @@ impl Directory {
         };
         let lane = self.lane(info.bucket);
         lane.barrier().await;
-        let Recovered { mut state, last_at } =
+        let Recovered { mut state, last_at, snapshot } =
             recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
                 RecoveryError::Store(error) => {
                     tracing::debug!(%error, "cannot read a journal");
@@ -250,14 +250,17 @@ impl Directory {
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
         if hold_ack_memory {
-            // As many as may have been acknowledged and never written: the outbox, and the batch that passed its bound.
-            state.skip_hold_numbers(2 * lane.limits.outbox_entries_max as u64);
+            // As many as one run may have acknowledged and never written, for each run so far: the last one may have been
+            // lost whole, and the one before it.
+            let lost_max = (lane.limits.outbox_entries_max + BATCH_JOBS_MAX) as u64;
+            state.skip_hold_numbers(lost_max.saturating_mul(epoch.0));
         }
         // The store's clock may have been set back; what is decided from here on is later than what was.
         self.parts.clock.not_before(last_at);
         let now = self.parts.clock.now();
         let generation = self.next_generation(now);
         let shard = Shard::new(info, epoch, state, self.parts.inbox_capacity, generation, now);
+        shard.note_snapshot_at(snapshot);
         let shard = Arc::new(shard);
         let arguments = ShardActorArguments {
             shard: Arc::clone(&shard),

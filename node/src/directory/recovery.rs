@@ -25,6 +25,8 @@ pub(crate) enum RecoveryError {
 pub(crate) struct Recovered {
     pub(crate) state: State,
     pub(crate) last_at: Timestamp,
+    /// The last entry of the snapshot that it was rebuilt from.
+    pub(crate) snapshot: earlybird_engine::Sequence,
 }
 
 /// Rebuilds the state. The seed of its hash tables is drawn anew, so that clients cannot choose colliding names.
@@ -41,6 +43,7 @@ pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result
                 .map_err(|error| RecoveryError::Corrupt(format!("snapshot {}: {error}", row.sequence)))?
         }
     };
+    let snapshot = state.sequence();
     let mut changed = Vec::new();
     loop {
         let after = Sequence(state.sequence().0);
@@ -52,7 +55,7 @@ pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result
             changed.clear();
         }
         if page.len() < JOURNAL_PAGE_ENTRIES {
-            return Ok(Recovered { state, last_at });
+            return Ok(Recovered { state, last_at, snapshot });
         }
         // A long journal must not keep a thread from everything else.
         tokio::task::yield_now().await;

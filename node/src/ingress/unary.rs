@@ -66,7 +66,9 @@ impl Ingress {
         let command =
             wish.resolve(&info.layout).map_err(|rejection| Problem::rejected(rejection, &info.name))?;
         // Most holds of an on-sale end here. What would be accepted is decided by the shard, in its turn.
-        if let Some(rejection) = shard.preview(self.node.clock.now()).rejection(&command) {
+        if shard.is_open()
+            && let Some(rejection) = shard.preview(self.node.clock.now()).rejection(&command)
+        {
             return Err(Problem::rejected(rejection, &info.name));
         }
         let reply = shard.call(command, Some(expires_at)).await;

@@ -22,7 +22,7 @@ use crate::lane::{Lane, Parcel, Pending};
 use crate::reply::{Failure, Reply, ReplyTo, Unavailable};
 
 /// Commands decided in one go, so that ticks and other work come in between.
-const BATCH_JOBS_MAX: usize = 256;
+pub(crate) const BATCH_JOBS_MAX: usize = 256;
 /// Holds expired in one go, likewise.
 const EXPIRIES_PER_TICK_MAX: usize = 1_024;
 

@@ -28,7 +28,7 @@ use parking_lot::RwLock;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
-pub(crate) use actor::{ShardActor, ShardActorArguments, ShardMessage};
+pub(crate) use actor::{BATCH_JOBS_MAX, ShardActor, ShardActorArguments, ShardMessage};
 pub use inbox::Job;
 use inbox::{Inbox, Refused};
 use offers::OfferFeed;
@@ -160,7 +160,7 @@ impl Shard {
         Sequence(self.committed.load(Ordering::Acquire))
     }
 
-    /// The seat map as last published, at most a tenth of a second ago.
+    /// The seat map as last published: a tenth of a second ago at most, or a second when there is much to tell to many.
     #[must_use]
     pub fn seat_map(&self) -> Arc<SeatMapSnapshot> {
         self.seat_map.current()
@@ -239,6 +239,11 @@ impl Shard {
             self.snapshot_asked.store(sequence.0, Ordering::Relaxed);
         }
         due
+    }
+
+    /// Notes where the newest snapshot is: what has gathered since then counts for the next, also across restarts.
+    pub(crate) fn note_snapshot_at(&self, sequence: Sequence) {
+        self.snapshot_asked.store(sequence.0, Ordering::Relaxed);
     }
 
     /// Notes how many records the newest snapshot has.

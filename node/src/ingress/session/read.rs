@@ -142,7 +142,8 @@ impl Session {
     pub(super) fn submit(&mut self, index: RouteIndex) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let Some(shard) = route.shard.clone() else { return };
-        let preview = route.may_look_ahead().then(|| shard.preview(self.ingress.node.clock.now()));
+        let preview =
+            (route.may_look_ahead() && shard.is_open()).then(|| shard.preview(self.ingress.node.clock.now()));
         let mut rejected = std::mem::take(&mut self.rejected);
         for Resolved { slot, command, expires_at } in route.batch.drain(..) {
             match preview.as_ref().and_then(|preview| preview.rejection(&command)) {

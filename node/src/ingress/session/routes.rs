@@ -193,6 +193,7 @@ mod tests {
         routes.forget_idle();
         assert!(routes.by_id.is_empty());
     }
+
     #[test]
     fn nothing_is_decided_ahead_of_a_release() {
         let mut routes = Routes::default();
