@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
-    AppendBatch, Bucket, Epoch, HoldId, JournalRow, NodeId, OrderId, OrderRow, Seat, SeatGuardChange,
-    Sequence, Store, UnixMillis, open,
+    AppendBatch, Bucket, Epoch, HoldId, JournalRow, NodeId, OrderDetails, OrderId, OrderRow, Seat,
+    SeatGuardChange, Sequence, Store, UnixMillis, open,
 };
 
 const ROWS: u64 = 150_000;
@@ -169,6 +169,7 @@ impl Lane {
             hold: HoldId(order),
             seats_left: vec![],
             decline_reason: None,
+            details: OrderDetails::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::coupon_changes::CouponChange;
+use crate::details::OrderDetails;
 use crate::ids::{Bucket, BuyerId, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
 /// One entry to append to a performance's journal.
@@ -74,6 +75,8 @@ pub struct OrderRow {
     pub seats_left: Vec<Seat>,
     /// Why the payment was declined, if it was.
     pub decline_reason: Option<Box<str>>,
+    /// What else is known of its money.
+    pub details: OrderDetails,
 }
 
 /// A change of the guard that sells a seat once (I1, I2): a row per seat of every order being paid or paid.

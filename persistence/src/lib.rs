@@ -23,6 +23,7 @@ mod coupon_changes;
 mod coupon_queries;
 mod coupon_rows;
 mod coupons;
+mod details;
 mod error;
 mod ids;
 mod issue;
@@ -56,6 +57,7 @@ pub use coupons::{
     CampaignRow, CouponRow, CouponState, CouponStore, HoldToken, ISSUE_MAX, IssueBatch, IssueOutcome,
     IssueWish, NewCampaign,
 };
+pub use details::{OrderDetails, RefundDetails};
 pub use error::{AppendError, Cause, OpenError, StoreError};
 pub use ids::{
     Bucket, BuyerId, CampaignId, CouponId, Epoch, HoldId, JobId, NodeId, OrderId, PerformanceId, Seat,

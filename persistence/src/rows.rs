@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::batch::{JournalRecord, OrderRow, SnapshotRow};
 use crate::catalog::{Fingerprint, PerformanceRow, RequestId, VenueRow};
+use crate::details::OrderDetails;
 use crate::error::StoreError;
 use crate::ids::{Bucket, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
@@ -27,6 +28,7 @@ pub(crate) type OrderColumns = (
     i64,
     String,
     Option<String>,
+    String,
 );
 
 pub(crate) fn venue(columns: VenueColumns) -> Result<VenueRow, StoreError> {
@@ -83,8 +85,19 @@ pub(crate) fn snapshot(columns: SnapshotColumns) -> Result<SnapshotRow, StoreErr
 
 pub(crate) fn order(columns: OrderColumns) -> Result<OrderRow, StoreError> {
     let (performance, order, buyer, state, amount_minor, refunded_minor, ..) = columns;
-    let (.., currency, seats, payment_key, created_at, updated_at, sequence, hold, seats_left, reason) =
-        columns;
+    let (
+        ..,
+        currency,
+        seats,
+        payment_key,
+        created_at,
+        updated_at,
+        sequence,
+        hold,
+        seats_left,
+        reason,
+        details,
+    ) = columns;
     Ok(OrderRow {
         order: OrderId(unsigned(order, &performance)?),
         buyer: buyer.into(),
@@ -100,6 +113,7 @@ pub(crate) fn order(columns: OrderColumns) -> Result<OrderRow, StoreError> {
         hold: HoldId(unsigned(hold, &performance)?),
         seats_left: self::seats(&seats_left, &performance)?,
         decline_reason: reason.map(Into::into),
+        details: self::details(&details, &performance)?,
         performance: performance.into(),
     })
 }
@@ -139,6 +153,11 @@ fn seats(text: &str, of: &str) -> Result<Vec<Seat>, StoreError> {
     let parse = |number: &str| number.trim().parse().map(Seat);
     let seats = numbers.split(',').map(parse).collect::<Result<_, _>>();
     seats.map_err(|_| corrupt(of, format_args!("has an order with the seats {text:?}")))
+}
+
+fn details(text: &str, of: &str) -> Result<OrderDetails, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| corrupt(of, format_args!("has an order whose details cannot be read: {error}")))
 }
 
 pub(crate) fn corrupt(of: &str, what: std::fmt::Arguments<'_>) -> StoreError {

@@ -240,6 +240,7 @@ impl Names {
                 amount_minor,
                 payment_key: self.payment_key(command.serial, decline),
                 request_id,
+                ..Default::default()
             }),
             Action::Refund(order) => Wire::RefundOrder(RefundOrderRequest {
                 name: self.order(order),
@@ -247,6 +248,7 @@ impl Names {
                 seats: Vec::new(),
                 reason: "cannot come".to_owned(),
                 request_id,
+                ..Default::default()
             }),
         }
     }

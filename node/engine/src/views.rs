@@ -216,6 +216,11 @@ impl State {
         self.orders.iter().map(|(id, order)| self.order_view(id, order))
     }
 
+    /// The orders from this number on, by number.
+    pub fn orders_from(&self, first: OrderId) -> impl Iterator<Item = OrderView<'_>> {
+        (first.0.max(1)..).map_while(|number| self.order(OrderId(number)))
+    }
+
     /// The orders whose payment the provider has not answered yet, by number.
     pub fn paying_orders(&self) -> impl Iterator<Item = OrderView<'_>> {
         self.orders.paying().iter().filter_map(|&id| self.order(id))

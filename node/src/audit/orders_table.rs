@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use earlybird_engine::{OrderStateName, SeatIndex};
-use earlybird_persistence::{OrderCursor, OrderFilter, OrderRow, Seat, Sequence, Store, StoreError};
+use earlybird_persistence::{
+    OrderCursor, OrderDetails, OrderFilter, OrderRow, Seat, Sequence, Store, StoreError,
+};
 
 use super::findings::Findings;
 use super::journal::{AuditError, PAGE_ROWS};
@@ -115,6 +117,19 @@ fn is_row(record: &OrderRecord<'_>, row: &OrderRow, currency: &str) -> bool {
         && row.hold.0 == record.hold.0
         && row.seats_left == seats(record.seats_left)
         && row.decline_reason.as_deref() == record.decline_reason
+        && has_details(record, &row.details)
+}
+
+/// The document says of the money what the books say.
+fn has_details(record: &OrderRecord<'_>, details: &OrderDetails) -> bool {
+    let completed = || details.refunds.iter().filter(|refund| refund.state == "COMPLETED");
+    details.coupon.as_deref() == record.coupon.map(|coupon| &*coupon.coupon)
+        && details.discount_minor == record.coupon.map_or(0, |coupon| coupon.discount_minor)
+        && details.fees_minor == record.fees_minor
+        && details.deposit_deadline_ms == record.deposit_deadline.map(|deadline| deadline.0)
+        && details.captured_late == record.captured_late
+        && completed().map(|refund| refund.amount_minor).sum::<i64>() == record.refunded_minor
+        && completed().map(|refund| refund.fee_minor).sum::<i64>() == record.fees_minor
 }
 
 /// The state of an order in the words of the API, by the books alone.

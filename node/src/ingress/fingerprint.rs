@@ -51,6 +51,19 @@ impl Body<'_> {
         self
     }
 
+    /// A text that came to the protocol later: nothing where it is empty, as before.
+    fn named(&mut self, text: &str) -> &mut Self {
+        if text.is_empty() { self } else { self.text(text) }
+    }
+
+    /// A number that came to the protocol later: nothing where it is not given, as before.
+    fn given(&mut self, number: Option<i64>) -> &mut Self {
+        match number {
+            Some(number) => self.number(number.cast_unsigned()),
+            None => self,
+        }
+    }
+
     fn seats(&mut self, seats: &[u32]) -> &mut Self {
         self.number(seats.len() as u64);
         for seat in seats {
@@ -90,9 +103,10 @@ fingerprint! {
     LeaveWaitlistRequest as LeaveWaitlist: |body, it|
         body.text(&it.performance).number(it.seat.into()).text(&it.buyer_id);
     PayHoldRequest as PayHold: |body, it|
-        body.text(&it.hold).text(&it.buyer_id).number(it.amount_minor.cast_unsigned()).text(&it.payment_key);
+        body.text(&it.hold).text(&it.buyer_id).number(it.amount_minor.cast_unsigned()).text(&it.payment_key)
+            .named(&it.coupon);
     RefundOrderRequest as RefundOrder: |body, it|
-        body.text(&it.name).text(&it.buyer_id).seats(&it.seats).text(&it.reason);
+        body.text(&it.name).text(&it.buyer_id).seats(&it.seats).text(&it.reason).given(it.fee_minor);
     BlockSeatsRequest as BlockSeats: |body, it| body.text(&it.performance).seats(&it.seats);
     UnblockSeatsRequest as UnblockSeats: |body, it| body.text(&it.performance).seats(&it.seats);
 }

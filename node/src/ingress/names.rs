@@ -89,6 +89,12 @@ pub fn of_order(performance: &str, order: OrderId) -> String {
     format!("{performance}/orders/{order}")
 }
 
+/// The name of a coupon.
+#[must_use]
+pub fn of_coupon(coupon: &str) -> String {
+    format!("coupons/{coupon}")
+}
+
 /// Whether `id` is 1 to 63 of `a-z`, `0-9` and `-`, starting with a letter and not ending in `-`.
 #[must_use]
 pub fn is_id(id: &str) -> bool {

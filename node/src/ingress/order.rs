@@ -1,15 +1,15 @@
 //! Orders as the API shows them, from memory or from the store.
 
-use earlybird_engine::{HoldId, OrderId, OrderView, Timestamp};
+use earlybird_engine::{HoldId, OrderId, OrderView, State, Timestamp};
 use earlybird_persistence as store;
-use earlybird_persistence::OrderRow;
+use earlybird_persistence::{OrderDetails, OrderRow, RefundDetails};
 use earlybird_proto::v1;
 
 use super::answer::{numbers, time};
 use super::names;
 use super::status::{Problem, Reason};
 use crate::node::Node;
-use crate::shard::{Shard, state_name};
+use crate::shard::{Shard, order_details, state_name};
 
 /// An order of a shard: from memory when all that changed it is durable, else as the store has it.
 ///
@@ -39,7 +39,7 @@ async fn without_account(node: &Node, shard: &Shard, order: OrderId) -> Result<v
     let committed = shard.committed();
     let in_memory = shard.read(|state| {
         let view = state.order(order)?;
-        Some((view.last_sequence <= committed).then(|| from_view(shard, &view)))
+        Some((view.last_sequence <= committed).then(|| from_view(shard, state, &view)))
     });
     match in_memory {
         Some(Some(message)) => Ok(message),
@@ -55,7 +55,7 @@ fn not_found() -> Problem {
     Problem::new(Reason::OrderNotFound, "no such order")
 }
 
-fn from_view(shard: &Shard, order: &OrderView<'_>) -> v1::Order {
+fn from_view(shard: &Shard, state: &State, order: &OrderView<'_>) -> v1::Order {
     let info = shard.performance();
     v1::Order {
         name: names::of_order(&info.name, order.order),
@@ -70,7 +70,7 @@ fn from_view(shard: &Shard, order: &OrderView<'_>) -> v1::Order {
         hold: names::of_hold(&info.name, order.hold),
         seats_left: numbers(order.seats_left),
         decline_reason: order.decline_reason.unwrap_or_default().to_owned(),
-        virtual_account: None,
+        ..from_details(&order_details(state, order))
     }
 }
 
@@ -92,7 +92,36 @@ pub(crate) fn from_row(row: &OrderRow) -> v1::Order {
         hold: names::of_hold(&performance, HoldId(row.hold.0)),
         seats_left: numbers(&row.seats_left),
         decline_reason: row.decline_reason.as_deref().unwrap_or_default().to_owned(),
-        virtual_account: None,
+        ..from_details(&row.details)
+    }
+}
+
+/// The fields that come from the document.
+fn from_details(details: &OrderDetails) -> v1::Order {
+    v1::Order {
+        coupon: details.coupon.as_deref().map(names::of_coupon).unwrap_or_default(),
+        discount_minor: details.discount_minor,
+        fees_minor: details.fees_minor,
+        refunds: details.refunds.iter().map(refund).collect(),
+        deposit_deadline: details.deposit_deadline_ms.map(|deadline| time(Timestamp(deadline))),
+        captured_late: details.captured_late,
+        ..v1::Order::default()
+    }
+}
+
+fn refund(details: &RefundDetails) -> v1::Refund {
+    let reason = v1::refund::Reason::from_str_name(&details.reason).unwrap_or_default();
+    let state = v1::refund::State::from_str_name(&details.state).unwrap_or_default();
+    v1::Refund {
+        seats: details.seats.clone(),
+        amount_minor: details.amount_minor,
+        fee_minor: details.fee_minor,
+        reason: reason.into(),
+        note: details.note.to_string(),
+        state: state.into(),
+        failure: details.failure.to_string(),
+        create_time: Some(time(Timestamp(details.began_at_ms))),
+        settle_time: details.settled_at_ms.map(|at| time(Timestamp(at))),
     }
 }
 

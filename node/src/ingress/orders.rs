@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use earlybird_engine::{OrderId, RefundId};
+use earlybird_engine::{OrderId, RefundBy, RefundId};
 use earlybird_persistence::{BuyerId, OrderCursor, OrderFilter, PerformanceId};
 use earlybird_proto::v1::{self, orders_server::Orders};
 use tonic::{Request, Response, Status};
 
-use super::answer::Told;
+use super::answer::{Told, numbers};
 use super::status::{Problem, Reason};
 use super::unary::Decided;
+use super::validate::SEATS_NAMED_MAX;
 use super::{Ingress, Services, names, order, page, validate};
 use crate::auth::Caller;
 use crate::payments::{RefundSettled, Settled};
@@ -69,6 +70,33 @@ impl Ingress {
     async fn order_now(&self, shard: &Shard, order: OrderId) -> Result<v1::Order, Problem> {
         let shard = self.shard(shard.performance().id.as_str()).await?;
         order::durable(&self.node, &shard, order).await
+    }
+
+    /// What a refund would give back now.
+    async fn quote_refund(
+        &self,
+        caller: &Caller,
+        request: v1::QuoteRefundRequest,
+    ) -> Result<v1::QuoteRefundResponse, Status> {
+        let seats = validate::seats(&request.seats, SEATS_NAMED_MAX)?;
+        let (id, order) = names::order("name", &request.name)?;
+        let by = validate::refund_by(request.buyer_id, request.fee_minor)?;
+        match &by {
+            RefundBy::Buyer(buyer) => caller.may_act_for(&buyer.0)?,
+            RefundBy::Admin { .. } | RefundBy::Cancellation => caller.require_admin()?,
+        }
+        let shard = self.shard(id).await?;
+        let info = shard.performance();
+        let now = self.node.clock.now();
+        let quote = shard.read(|state| state.quote_refund(now, &by, order, &seats));
+        let quote = quote.map_err(|rejection| Problem::rejected(rejection, &info.name))?;
+        Ok(v1::QuoteRefundResponse {
+            seats: numbers(&quote.seats),
+            paid_minor: quote.paid_minor,
+            fee_minor: quote.fee_minor,
+            amount_minor: quote.amount_minor,
+            currency_code: info.settings.currency.to_string(),
+        })
     }
 
     async fn list_orders(&self, request: v1::ListOrdersRequest) -> Result<v1::ListOrdersResponse, Problem> {
@@ -140,5 +168,13 @@ impl Orders for Services {
             _ => Err(Problem::mismatch()),
         };
         self.0.mutate(request, settle).await
+    }
+
+    async fn quote_refund(
+        &self,
+        request: Request<v1::QuoteRefundRequest>,
+    ) -> Result<Response<v1::QuoteRefundResponse>, Status> {
+        let caller = Caller::of(&request);
+        Ok(Response::new(self.0.quote_refund(&caller, request.into_inner()).await?))
     }
 }

@@ -1,6 +1,6 @@
 //! The form of every field of a request. What a field means for a performance is the engine's business.
 
-use earlybird_engine::{BuyerId, Grade, RequestId, SeatIndex, Seats};
+use earlybird_engine::{BuyerId, Grade, RefundBy, RequestId, SeatIndex, Seats};
 use uuid::Uuid;
 
 use super::status::{Problem, Reason};
@@ -145,16 +145,34 @@ pub fn payment_key(text: String) -> Result<Box<str>, Problem> {
     Ok(text.into_boxed_str())
 }
 
+/// Who asks for a refund: a buyer, or an administrator, who alone may name a fee.
+///
+/// # Errors
+/// `INVALID_FIELD` when the buyer has no valid name, a buyer names a fee, or the fee is negative.
+pub fn refund_by(buyer_id: String, fee_minor: Option<i64>) -> Result<RefundBy, Problem> {
+    match (buyer_id.as_str(), fee_minor) {
+        ("", Some(fee_minor)) if fee_minor < 0 => Err(Problem::field("fee_minor", "must be 0 or more")),
+        ("", fee_minor) => Ok(RefundBy::Admin { fee_minor: fee_minor.unwrap_or(0) }),
+        (_, Some(_)) => {
+            Err(Problem::field("fee_minor", "is for administrators; leave it out with a buyer_id"))
+        }
+        (_, None) => buyer(buyer_id).map(RefundBy::Buyer),
+    }
+}
+
 /// Why a refund is asked for.
 ///
 /// # Errors
-/// `INVALID_FIELD` when it is too long.
+/// `INVALID_FIELD` when it is too long, or has control characters.
 pub fn refund_reason(text: &str) -> Result<(), Problem> {
     if text.len() > REFUND_REASON_CHARS_MAX * 4 || text.chars().count() > REFUND_REASON_CHARS_MAX {
         return Err(Problem::field(
             "reason",
             format!("must have at most {REFUND_REASON_CHARS_MAX} characters"),
         ));
+    }
+    if has_control_characters(text) {
+        return Err(Problem::field("reason", "must not have control characters"));
     }
     Ok(())
 }

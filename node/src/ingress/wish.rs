@@ -251,10 +251,7 @@ impl Parse for v1::RefundOrderRequest {
         let stamp = stamp(&self, &self.request_id, by)?;
         let (id, order) = names::order("name", &self.name)?;
         let id_len = id.len();
-        let by = match self.buyer_id.as_str() {
-            "" => RefundBy::Admin { fee_minor: 0 },
-            _ => RefundBy::Buyer(validate::buyer(self.buyer_id)?),
-        };
+        let by = validate::refund_by(self.buyer_id, self.fee_minor)?;
         let note = self.reason.into();
         Ok(Wish::new(self.name, id_len, stamp, Action::BeginRefund { by, order, seats, note }))
     }

@@ -11,8 +11,10 @@
 //! Invariant: the state is changed by the actor alone; all others look.
 
 mod actor;
+mod coupon_changes;
 mod inbox;
 mod offers;
+mod order_details;
 mod preview;
 mod projection;
 mod seat_map;
@@ -33,6 +35,7 @@ pub use inbox::Job;
 use inbox::{Inbox, Refused};
 use offers::OfferFeed;
 pub use offers::{OfferNews, OfferWatch};
+pub use order_details::{order_details, reason_name};
 pub use preview::Preview;
 pub(crate) use projection::Projection;
 pub use projection::state_name;

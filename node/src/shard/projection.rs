@@ -8,6 +8,8 @@ use earlybird_persistence as store;
 use earlybird_persistence::{CouponChange, OrderRow, SeatGuardChange, UnixMillis};
 use smallvec::SmallVec;
 
+use super::coupon_changes::coupon_changes;
+use super::order_details::{order_details, storable};
 use crate::catalog::PerformanceInfo;
 use crate::payments::Due;
 
@@ -42,8 +44,9 @@ pub(super) fn project(
         };
         let Some(view) = state.order(order) else { continue };
         let projection = projection.get_or_insert_default();
-        projection.orders.push(order_row(performance, &view, entry));
+        projection.orders.push(order_row(performance, state, &view, entry));
         projection.due.extend(due(state, event));
+        projection.coupon_changes.extend(coupon_changes(&performance.id, &view, event));
         let (guard, seats) = match seats {
             SeatsOf::None => continue,
             SeatsOf::Order(guard) => (guard, view.seats),
@@ -99,7 +102,7 @@ fn guard_change(
     }
 }
 
-fn order_row(performance: &PerformanceInfo, order: &OrderView<'_>, entry: &Entry) -> OrderRow {
+fn order_row(performance: &PerformanceInfo, state: &State, order: &OrderView<'_>, entry: &Entry) -> OrderRow {
     OrderRow {
         performance: performance.id.clone(),
         order: store::OrderId(order.order.0),
@@ -115,7 +118,8 @@ fn order_row(performance: &PerformanceInfo, order: &OrderView<'_>, entry: &Entry
         sequence: store::Sequence(entry.sequence.0),
         hold: store::HoldId(order.hold.0),
         seats_left: order.seats_left.iter().map(|seat| store::Seat(seat.0)).collect(),
-        decline_reason: order.decline_reason.map(Into::into),
+        decline_reason: order.decline_reason.map(storable),
+        details: order_details(state, order),
     }
 }
 

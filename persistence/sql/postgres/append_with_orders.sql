@@ -4,8 +4,8 @@
 --   $1..$10 as in append_journal.sql
 --   $11..$14 seats: performance, seat, whether it is taken, who has it afterwards
 --   $15..$17 orders that may have a seat now: performance, seat, order
---   $18..$32 orders
---   $33      coupons, a JSON array of arrays: coupon; the order that has it now, its performance first; whether it is used
+--   $18..$33 orders
+--   $34      coupons, a JSON array of arrays: coupon; the order that has it now, its performance first; whether it is used
 --            up, whether its campaign returns it; then its state afterwards, and the order that has it then
 WITH owned AS MATERIALIZED (
     SELECT o.bucket
@@ -60,14 +60,15 @@ taken AS (
 ),
 put AS (
     INSERT INTO orders (performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats,
-        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason)
+        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason, details)
     SELECT performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats::int[],
-        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left::int[], decline_reason
+        payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left::int[], decline_reason,
+        details::jsonb
     FROM UNNEST($18::text[], $19::bigint[], $20::text[], $21::text[], $22::bigint[], $23::bigint[], $24::text[],
         $25::text[], $26::text[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[], $31::text[],
-        $32::text[])
+        $32::text[], $33::text[])
         AS sent (performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency, seats,
-            payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason)
+            payment_key, created_at_ms, updated_at_ms, sequence, hold_id, seats_left, decline_reason, details)
     WHERE (SELECT is_good FROM verdict)
     ON CONFLICT (performance_id, order_id) DO UPDATE SET
         buyer_id = excluded.buyer_id,
@@ -81,7 +82,8 @@ put AS (
         sequence = excluded.sequence,
         hold_id = excluded.hold_id,
         seats_left = excluded.seats_left,
-        decline_reason = excluded.decline_reason
+        decline_reason = excluded.decline_reason,
+        details = excluded.details
 ),
 -- A coupon that stands in another way than foreseen is left alone.
 redeemed AS (
@@ -92,7 +94,7 @@ redeemed AS (
         reserved_performance = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_performance END,
         reserved_hold = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_hold END,
         reserved_at_ms = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_at_ms END
-    FROM json_array_elements($33::json) AS change (value)
+    FROM json_array_elements($34::json) AS change (value)
     WHERE (SELECT is_good FROM verdict)
         AND c.coupon_id = (change.value ->> 0)::bigint
         AND c.order_performance IS NOT DISTINCT FROM change.value ->> 1

@@ -1,6 +1,6 @@
 SELECT performance_id, order_id, buyer_id, state, amount_minor, refunded_minor, currency,
     CAST(seats AS TEXT) AS seats, payment_key, created_at_ms, updated_at_ms, sequence,
-    hold_id, CAST(seats_left AS TEXT) AS seats_left, decline_reason
+    hold_id, CAST(seats_left AS TEXT) AS seats_left, decline_reason, CAST(details AS TEXT) AS details
 FROM orders
 WHERE (created_at_ms, performance_id, order_id) < ($1, $2, $3)
     AND buyer_id = $5

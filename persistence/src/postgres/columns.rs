@@ -52,7 +52,7 @@ pub(super) fn bind_seats<'q>(statement: Statement<'q>, seats: &[SeatPlan<'q>]) -
         .bind(column(&replaced, |(_, order)| order.0.cast_signed()))
 }
 
-/// Fifteen columns: orders.
+/// Sixteen columns: orders.
 pub(super) fn bind_orders<'q>(statement: Statement<'q>, orders: &[&'q OrderRow]) -> Statement<'q> {
     let text = |value: fn(&'q OrderRow) -> &'q str| orders.iter().map(|row| value(row)).collect::<Vec<_>>();
     statement
@@ -71,6 +71,7 @@ pub(super) fn bind_orders<'q>(statement: Statement<'q>, orders: &[&'q OrderRow])
         .bind(column(orders, |row| row.hold.0.cast_signed()))
         .bind(column(orders, |row| seats_literal(&row.seats_left)))
         .bind(orders.iter().map(|row| row.decline_reason.as_deref()).collect::<Vec<Option<&'q str>>>())
+        .bind(column(orders, |row| row.details.to_json()))
 }
 
 /// An array as text: arrays of arrays have to be rectangular, and orders differ in their number of seats.

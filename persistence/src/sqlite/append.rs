@@ -169,6 +169,7 @@ async fn put_orders(connection: &mut SqliteConnection, orders: &[&OrderRow]) -> 
             row.hold.0,
             seats_json(&row.seats_left),
             row.decline_reason,
+            row.details.to_json(),
         ])
     });
     write_rows(connection, include_str!("../../sql/sqlite/put_orders.sql"), rows.collect()).await

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_order_details.sql"),
     include_str!("../../migrations/sqlite/0004_people.sql"),
     include_str!("../../migrations/sqlite/0005_payments.sql"),
+    include_str!("../../migrations/sqlite/0006_order_money.sql"),
 ];
 
 /// How large the write-ahead log grows before it is folded into the file, in pages of 4 KiB. Four times SQLite's own

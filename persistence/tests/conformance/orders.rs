@@ -1,10 +1,35 @@
 //! Order rows: what other systems query.
 
 use earlybird_persistence::{
-    AppendBatch, HoldId, OrderCursor, OrderFilter, OrderId, OrderRow, Seat, Sequence, UnixMillis,
+    AppendBatch, HoldId, OrderCursor, OrderDetails, OrderFilter, OrderId, OrderRow, RefundDetails, Seat,
+    Sequence, UnixMillis,
 };
 
 use crate::support::{Fixture, assert_invalid, order};
+
+/// Everything that can be said, with texts that want escaping.
+fn full_details() -> OrderDetails {
+    let refund = RefundDetails {
+        refund: 3,
+        seats: vec![0, 7],
+        amount_minor: i64::MAX,
+        fee_minor: 1,
+        reason: "BUYER".into(),
+        note: "환불 \"please\" \\ {}".into(),
+        state: "FAILED".into(),
+        failure: "NOT_CANCELABLE_PAYMENT".into(),
+        began_at_ms: 5,
+        settled_at_ms: Some(6),
+    };
+    OrderDetails {
+        coupon: Some("c-1".into()),
+        discount_minor: 100,
+        fees_minor: 5,
+        deposit_deadline_ms: Some(9),
+        captured_late: true,
+        refunds: vec![refund.clone(), RefundDetails { settled_at_ms: None, ..refund }],
+    }
+}
 
 async fn stored(fixture: &Fixture, performance: &str, id: u64) -> Option<OrderRow> {
     fixture.store.order(&performance.into(), OrderId(id)).await.unwrap()
@@ -25,6 +50,7 @@ pub(crate) async fn an_order_comes_back_as_sent(fixture: &Fixture) {
         hold: HoldId(i64::MAX as u64),
         seats_left: vec![Seat(0)],
         decline_reason: Some("REJECT_CARD_PAYMENT: {\"a\",\\}".into()),
+        details: full_details(),
         ..order("a", i64::MAX as u64, 100)
     };
     let orders = vec![plain.clone(), full.clone()];

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
-    AppendBatch, AppendError, Bucket, Epoch, HoldId, JournalRow, NewPerformance, NewVenue, NodeId, OrderId,
-    OrderRow, PerformanceId, RequestId, Seat, SeatGuardChange, Sequence, Store, StoreOptions, UnixMillis,
+    AppendBatch, AppendError, Bucket, Epoch, HoldId, JournalRow, NewPerformance, NewVenue, NodeId,
+    OrderDetails, OrderId, OrderRow, PerformanceId, RequestId, Seat, SeatGuardChange, Sequence, Store,
+    StoreOptions, UnixMillis,
 };
 use sqlx::Connection;
 
@@ -212,6 +213,7 @@ pub(crate) fn order(performance: &str, order: u64, created_at: u64) -> OrderRow 
         hold: HoldId(order),
         seats_left: vec![],
         decline_reason: None,
+        details: OrderDetails::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use earlybird_engine::{Event, OrderId, OrderStateName, RefundReason, Timestamp};
 use earlybird_persistence as store;
-use earlybird_persistence::{OrderRow, Seat, UnixMillis};
+use earlybird_persistence::{OrderDetails, OrderRow, RefundDetails, Seat, UnixMillis};
 
 use super::script::*;
 use crate::audit::findings::Findings;
@@ -147,6 +147,23 @@ fn check(rows: &[OrderRow], last_sequence: u64, expected: Option<&str>) {
     }
 }
 
+/// One refund, of half.
+fn details() -> OrderDetails {
+    let refund = RefundDetails {
+        refund: 1,
+        seats: vec![1],
+        amount_minor: 100,
+        fee_minor: 0,
+        reason: "ADMIN".into(),
+        note: "".into(),
+        state: "COMPLETED".into(),
+        failure: "".into(),
+        began_at_ms: BEGINNING,
+        settled_at_ms: Some(BEGINNING),
+    };
+    OrderDetails { refunds: vec![refund], ..OrderDetails::default() }
+}
+
 fn row() -> OrderRow {
     OrderRow {
         performance: "carmen".into(),
@@ -164,6 +181,7 @@ fn row() -> OrderRow {
         hold: store::HoldId(1),
         seats_left: vec![Seat(2)],
         decline_reason: None,
+        details: details(),
     }
 }
 
@@ -201,6 +219,12 @@ fn every_column_is_compared() {
         OrderRow { hold: store::HoldId(2), ..row() },
         OrderRow { seats_left: vec![Seat(1), Seat(2)], ..row() },
         OrderRow { decline_reason: Some("no".into()), ..row() },
+        OrderRow { details: OrderDetails::default(), ..row() },
+        OrderRow { details: OrderDetails { coupon: Some("1".into()), ..details() }, ..row() },
+        OrderRow { details: OrderDetails { discount_minor: 1, ..details() }, ..row() },
+        OrderRow { details: OrderDetails { fees_minor: 1, ..details() }, ..row() },
+        OrderRow { details: OrderDetails { deposit_deadline_ms: Some(1), ..details() }, ..row() },
+        OrderRow { details: OrderDetails { captured_late: true, ..details() }, ..row() },
     ];
     for row in wrong {
         check(&[row], 5, Some("order 1 is OrderRecord"));

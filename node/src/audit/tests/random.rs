@@ -15,7 +15,7 @@ use crate::audit::journal::conclude;
 use crate::audit::orders_table::OrdersTable;
 use crate::audit::replay::Replay;
 use crate::audit::rule::Rule;
-use crate::shard::state_name;
+use crate::shard::{order_details, state_name};
 
 const COMMANDS: u32 = 20_000;
 
@@ -88,6 +88,7 @@ impl Sale {
             hold: store::HoldId(order.hold.0),
             seats_left: order.seats_left.iter().map(|seat| Seat(seat.0)).collect(),
             decline_reason: order.decline_reason.map(Into::into),
+            details: order_details(&self.state, &order),
         })
     }
 

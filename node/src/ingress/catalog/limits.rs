@@ -27,6 +27,7 @@ pub(super) fn limits(wire: Option<&v1::Limits>, wrong: &mut Violations) -> Limit
     number("waitlist_entries_per_buyer_max", wire.waitlist_entries_per_buyer_max, 0, 1000, entries);
     number("waiters_per_seat_max", wire.waiters_per_seat_max, 1, 1_000_000, &mut limits.waiters_per_seat_max);
     number("hold_extensions_max", wire.hold_extensions_max, 0, 1000, &mut limits.hold_extensions_max);
+    number("payment_attempts_max", wire.payment_attempts_max, 1, 100, &mut limits.payment_attempts_max);
     spans(wire, &mut limits, wrong);
     limits
 }
@@ -62,5 +63,6 @@ pub(super) fn wire_limits(limits: &Limits) -> v1::Limits {
         hold_ttl: span(limits.hold_ttl_ms),
         offer_ttl: span(limits.offer_ttl_ms),
         hold_total_max: span(limits.hold_total_ms_max),
+        payment_attempts_max: Some(limits.payment_attempts_max),
     }
 }

@@ -5,6 +5,7 @@ mod limits;
 pub(super) mod page;
 mod performance;
 mod phases;
+mod refunds;
 pub(super) mod time;
 mod venue;
 pub(super) mod violations;

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use earlybird_engine::{Layout, RefundPolicy, Settings, Timestamp};
+use earlybird_engine::{Layout, Settings, Timestamp};
 use earlybird_proto::v1;
 
 use super::limits::{limits, wire_limits};
 use super::phases::{phases, wire_phase};
+use super::refunds::{deposit_ttl, refund_policy, wire_deposit_ttl, wire_refund_policy};
 use super::time::{timestamp, wire_timestamp};
 use super::violations::Violations;
 use crate::catalog::PerformanceSpec;
@@ -15,7 +16,7 @@ use crate::payments::order_reference_prefix;
 /// Longest `display_name`, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
 /// Highest price: an order of many seats still has an exact amount, also where numbers are floating-point.
-const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
+pub(super) const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
 
 /// Checks every field of a performance at a venue with this layout. Nothing of what comes back may be used when something
 /// is wrong.
@@ -32,6 +33,8 @@ pub(super) fn spec(
     let price_minor_by_category = prices(&wire.prices, &layout.categories, wrong);
     let phases = phases(&wire.phases, wrong);
     let limits = limits(wire.limits.as_ref(), wrong);
+    let refunds = refund_policy(wire.refund_policy.as_ref(), start_time, wrong);
+    let deposit_ttl_ms = deposit_ttl(wire.deposit_ttl.as_ref(), wrong);
     let hold_ack = v1::HoldAck::try_from(wire.hold_ack);
     if hold_ack.is_err() {
         wrong.add("performance.hold_ack", "must be DURABLE or MEMORY");
@@ -45,8 +48,8 @@ pub(super) fn spec(
             limits,
             price_minor_by_category,
             currency: wire.currency_code.as_str().into(),
-            refunds: RefundPolicy::default(),
-            deposit_ttl_ms: None,
+            refunds,
+            deposit_ttl_ms,
         },
         hold_ack_memory: hold_ack == Ok(v1::HoldAck::Memory),
         capacity: layout.capacity() as u32,
@@ -125,6 +128,8 @@ pub(super) fn wire_performance(id: &str, venue: &str, spec: &PerformanceSpec) ->
         hold_ack: if spec.hold_ack_memory { v1::HoldAck::Memory } else { v1::HoldAck::Durable }.into(),
         capacity: spec.capacity,
         create_time: Some(wire_timestamp(spec.created_at)),
+        refund_policy: Some(wire_refund_policy(&settings.refunds)),
+        deposit_ttl: wire_deposit_ttl(settings.deposit_ttl_ms),
         payment_order_id_prefix: order_reference_prefix(&id.into()),
     }
 }

@@ -1,9 +1,10 @@
 //! Performances in, specifications or violations out.
 
 use earlybird_engine::{
-    Audience, CategoryIndex, Layout, Limits, Millis, Row, RowIndex, SeatIndex, SeatPlace, Timestamp,
-    ZoneIndex,
+    Audience, CategoryIndex, Layout, Limits, Millis, RefundFee, RefundPolicy, Row, RowIndex, SeatIndex,
+    SeatPlace, Timestamp, ZoneIndex,
 };
+use earlybird_proto::v1::refund_policy::Fee;
 use earlybird_proto::v1::sale_phase::Kind;
 use prost_types::{Duration, Timestamp as Time};
 use tonic_types::StatusExt;
@@ -210,6 +211,41 @@ fn limits_are_checked_and_have_defaults() {
             ..Limits::default()
         }
     );
+}
+
+#[test]
+fn refund_policies_are_checked_and_come_back() {
+    let with = |policy: v1::RefundPolicy| move |p: &mut v1::Performance| p.refund_policy = Some(policy);
+    let fee = |fee| v1::RefundPolicy { fee: Some(fee), ..Default::default() };
+    check(
+        with(fee(Fee::FeeBasisPoints(10_001))),
+        &["performance.refund_policy.fee_basis_points: must be at most 10000"],
+    );
+    for wrong in [-1, i64::MIN, i64::MAX] {
+        check(
+            with(fee(Fee::FeePerSeatMinor(wrong))),
+            &["performance.refund_policy.fee_per_seat_minor: must be 0 to 1000000000000"],
+        );
+    }
+    check(
+        with(v1::RefundPolicy { close_time: at(9001), ..Default::default() }),
+        &["performance.refund_policy.close_time: must not be after start_time"],
+    );
+    check(
+        |p| p.deposit_ttl = Some(Duration { seconds: 59, nanos: 0 }),
+        &["performance.deposit_ttl: must be 1 minute to 30 days"],
+    );
+    let policy =
+        v1::RefundPolicy { buyers_forbidden: false, close_time: at(8000), ..fee(Fee::FeeBasisPoints(1_500)) };
+    let deposit_ttl = Some(Duration { seconds: 3600, nanos: 0 });
+    let given = v1::Performance { refund_policy: Some(policy), deposit_ttl, ..performance() };
+    let spec = read(&given).unwrap();
+    assert_eq!(spec.settings.refunds.closes_at, Some(Timestamp(8_000_000)));
+    assert_eq!(spec.settings.refunds.fee, RefundFee::BasisPoints(1_500));
+    let shown = wire_performance("p", "hall", &spec);
+    assert_eq!((shown.refund_policy, shown.deposit_ttl), (Some(policy), deposit_ttl));
+    let default = read(&performance()).unwrap().settings;
+    assert_eq!((default.refunds, default.deposit_ttl_ms), (RefundPolicy::default(), None));
 }
 
 #[test]

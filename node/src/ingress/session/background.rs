@@ -26,7 +26,7 @@ pub(super) enum Finished {
     /// The grade of a command's buyer was looked up, or cannot be.
     Graded { route: RouteIndex, command: Box<Waiting>, grade: Result<Option<Grade>, Problem> },
     /// A payment or a refund has come to an end.
-    Settled { slot: u32, order: Result<v1::Order, Problem> },
+    Settled { slot: u32, order: Box<Result<v1::Order, Problem>> },
 }
 
 /// Loads a performance.
@@ -56,7 +56,8 @@ pub(super) fn pay(
     expires_at: Instant,
 ) -> Background {
     Box::pin(async move {
-        Finished::Settled { slot, order: ingress.settle_payment(&shard, order, expires_at).await }
+        let order = ingress.settle_payment(&shard, order, expires_at).await;
+        Finished::Settled { slot, order: Box::new(order) }
     })
 }
 
@@ -69,7 +70,8 @@ pub(super) fn refund(
     expires_at: Instant,
 ) -> Background {
     Box::pin(async move {
-        Finished::Settled { slot, order: ingress.settle_refund(&shard, refund, order, expires_at).await }
+        let order = ingress.settle_refund(&shard, refund, order, expires_at).await;
+        Finished::Settled { slot, order: Box::new(order) }
     })
 }
 
@@ -89,7 +91,7 @@ impl Session {
                     Err(problem) => self.answer(command.slot, Err(problem)),
                 },
                 Finished::Settled { slot, order } => {
-                    self.answer(slot, order.map(v1::session_response::Result::Order));
+                    self.answer(slot, (*order).map(v1::session_response::Result::Order));
                 }
             }
         }

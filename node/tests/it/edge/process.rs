@@ -134,6 +134,7 @@ async fn paying(latency_ms: f64) -> (Server, Simulator, Payment) {
         amount_minor: hold.amount_minor,
         payment_key: "key".into(),
         request_id: request_id(),
+        ..Default::default()
     };
     let mut orders = OrdersClient::new(server.channel());
     let paid = tokio::spawn(async move { orders.pay_hold(pay).await.map(tonic::Response::into_inner) });

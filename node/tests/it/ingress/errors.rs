@@ -85,6 +85,7 @@ async fn every_method_names_the_field_that_is_wrong() {
         amount_minor: 1,
         payment_key: "k".into(),
         request_id: request_id(),
+        ..Default::default()
     };
     check!("hold", orders.pay_hold(v1::PayHoldRequest { hold: NAME.into(), ..pay.clone() }));
     check!("amount_minor", orders.pay_hold(v1::PayHoldRequest { amount_minor: -1, ..pay.clone() }));

@@ -34,13 +34,14 @@ pub(super) struct Plan {
     pub(super) payment_ms: f64,
     pub(super) limits: v1::Limits,
     pub(super) phases: Vec<v1::SalePhase>,
+    pub(super) refund_policy: Option<v1::RefundPolicy>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let server = Options::default().with("EARLYBIRD_SHARD__TICK", "10ms");
         let phases = vec![general(-3_600, 3_600)];
-        Self { server, payment_ms: 1.0, limits: v1::Limits::default(), phases }
+        Self { server, payment_ms: 1.0, limits: v1::Limits::default(), phases, refund_policy: None }
     }
 }
 
@@ -83,7 +84,8 @@ pub(super) fn presale(opens_s: i64, closes_s: i64) -> v1::SalePhase {
     v1::SalePhase { kind: Kind::Presale.into(), grades: vec!["vip".into()], ..general(opens_s, closes_s) }
 }
 
-fn from_now(seconds: i64) -> prost_types::Timestamp {
+/// The time so many seconds from now.
+pub(super) fn from_now(seconds: i64) -> prost_types::Timestamp {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let now_s = i64::try_from(now.as_secs()).expect("before the year 292 billion");
     prost_types::Timestamp { seconds: now_s + seconds, nanos: 0 }
@@ -109,7 +111,7 @@ impl House {
     pub(super) async fn build(plan: Plan) -> Self {
         let provider = provider(plan.payment_ms).await;
         let server = Server::start_with(plan.server.paying_through(&provider)).await;
-        create(&server, plan.limits, plan.phases).await;
+        create(&server, plan.limits, plan.phases, plan.refund_policy).await;
         let channel = server.channel();
         Self {
             seating: SeatingClient::new(channel.clone()),
@@ -153,7 +155,12 @@ impl House {
     }
 }
 
-async fn create(server: &Server, limits: v1::Limits, phases: Vec<v1::SalePhase>) {
+async fn create(
+    server: &Server,
+    limits: v1::Limits,
+    phases: Vec<v1::SalePhase>,
+    refund_policy: Option<v1::RefundPolicy>,
+) {
     let mut catalog = CatalogClient::new(server.channel());
     let venue = v1::ImportVenueRequest {
         venue_id: "opera".into(),
@@ -169,6 +176,7 @@ async fn create(server: &Server, limits: v1::Limits, phases: Vec<v1::SalePhase>)
         prices: vec![price("Stalls", STALLS_MINOR), price("Circle", CIRCLE_MINOR)],
         phases,
         limits: Some(limits),
+        refund_policy,
         ..Default::default()
     };
     let request = v1::CreatePerformanceRequest {
@@ -233,6 +241,7 @@ pub(super) fn pay_request(hold: &v1::Hold, payment_key: &str) -> v1::PayHoldRequ
         amount_minor: hold.amount_minor,
         payment_key: payment_key.into(),
         request_id: request_id(),
+        ..Default::default()
     }
 }
 

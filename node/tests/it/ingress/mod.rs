@@ -8,6 +8,7 @@ mod members;
 mod orders;
 mod paying;
 mod reconciling;
+mod refunds;
 mod replays;
 mod seating;
 mod session;

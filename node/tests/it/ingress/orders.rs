@@ -13,6 +13,7 @@ fn refund_request(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
         seats: seats.into(),
         reason: "changed my mind".into(),
         request_id: request_id(),
+        ..Default::default()
     }
 }
 

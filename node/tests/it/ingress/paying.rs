@@ -72,6 +72,7 @@ pub(super) fn refund(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest
         seats: seats.into(),
         reason: "ill".into(),
         request_id: request_id(),
+        ..Default::default()
     }
 }
 

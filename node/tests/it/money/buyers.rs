@@ -70,6 +70,7 @@ impl Buyer {
             amount_minor: *amount_minor,
             payment_key: key.to_owned(),
             request_id: request_id(),
+            ..Default::default()
         };
         let call = || {
             let (mut orders, request) = (self.orders.clone(), request.clone());
@@ -86,6 +87,7 @@ impl Buyer {
             seats: seats.into(),
             reason: "cannot come".into(),
             request_id: request_id(),
+            ..Default::default()
         };
         let call = || {
             let (mut orders, request) = (self.orders.clone(), request.clone());
