@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod auth;
+mod cancellation;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

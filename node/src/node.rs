@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::cancellation::Cancellation;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
 use crate::coupons::Coupons;
@@ -146,9 +147,7 @@ impl Node {
         let webhooks =
             Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));
-        let reconciliation =
-            Reconciliation { payments: Arc::clone(&payments), every: options.payments.reconcile_every };
-        let kinds: Vec<Arc<dyn JobKind>> = vec![Arc::new(reconciliation)];
+        let kinds = job_kinds(&options.payments, &directory, &payments);
         let people = People::new(options.node_id, &store, &clock, &options.people, kinds);
         tasks.extend(people.tasks().map(|task| AbortOnDropHandle::new(tokio::spawn(vital(task)))));
         let People { members, coupons, jobs } = people;
@@ -201,6 +200,21 @@ impl Node {
         self.directory.drain().await;
         self.store.close().await;
     }
+}
+
+/// Jobs that have to do with money.
+fn job_kinds(
+    options: &PaymentsOptions,
+    directory: &Arc<Directory>,
+    payments: &Arc<Payments>,
+) -> Vec<Arc<dyn JobKind>> {
+    let reconciliation = Reconciliation { payments: Arc::clone(payments), every: options.reconcile_every };
+    let cancellation = Cancellation {
+        directory: Arc::downgrade(directory),
+        payments: Arc::clone(payments),
+        refunds_per_second_max: options.cancellation_refunds_per_second_max,
+    };
+    vec![Arc::new(reconciliation), Arc::new(cancellation)]
 }
 
 fn spawn_tasks(

@@ -28,6 +28,8 @@ pub struct PaymentsConfig {
     /// How often the orders are compared with the provider's books; each time those of twice as long.
     #[serde(with = "duration")]
     pub reconcile_every: Duration,
+    /// Refunds that the cancellation of a performance begins in a second at most.
+    pub cancellation_refunds_per_second_max: usize,
     /// Toss Payments.
     pub toss: TossConfig,
 }
@@ -70,6 +72,7 @@ impl Default for PaymentsConfig {
             concurrency_max: options.concurrency_max,
             retry_after: options.retry_after,
             reconcile_every: options.reconcile_every,
+            cancellation_refunds_per_second_max: options.cancellation_refunds_per_second_max,
             toss: TossConfig::default(),
         }
     }
@@ -107,6 +110,8 @@ impl PaymentsConfig {
         checks.number("payments.concurrency_max", self.concurrency_max, 1, 100_000);
         checks.span_ms("payments.retry_after", self.retry_after, 1, 30_000);
         checks.span_s("payments.reconcile_every", self.reconcile_every, 60, 7 * 86_400);
+        let per_second = self.cancellation_refunds_per_second_max;
+        checks.number("payments.cancellation_refunds_per_second_max", per_second, 1, 10_000);
         self.toss.check(self.gateway == Gateway::Toss, checks);
     }
 
@@ -124,6 +129,7 @@ impl PaymentsConfig {
             concurrency_max: self.concurrency_max,
             retry_after: self.retry_after,
             reconcile_every: self.reconcile_every,
+            cancellation_refunds_per_second_max: self.cancellation_refunds_per_second_max,
         })
     }
 }

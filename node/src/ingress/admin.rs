@@ -7,9 +7,10 @@ use tonic::{Request, Response, Status};
 
 use super::answer::Told;
 use super::status::{Problem, Reason};
-use super::{Services, names};
+use super::{Ingress, Services, answer, names};
 use crate::audit::{AuditError, LiveAuditError, audit_live};
 use crate::auth::Caller;
+use crate::cancellation;
 use crate::directory::ActivateError;
 
 /// When a caller may ask for an audit again, while another one is under way: each reads a whole journal, and has a copy of
@@ -44,6 +45,16 @@ impl Admin for Services {
             .await
     }
 
+    async fn cancel_performance(
+        &self,
+        request: Request<v1::CancelPerformanceRequest>,
+    ) -> Result<Response<v1::CancelPerformanceResponse>, Status> {
+        Caller::of(&request).require_admin()?;
+        let request = request.into_inner();
+        let id = names::performance("name", &request.name)?;
+        Ok(Response::new(self.0.cancel_performance(id).await?))
+    }
+
     async fn unblock_seats(
         &self,
         request: Request<v1::UnblockSeatsRequest>,
@@ -54,6 +65,21 @@ impl Admin for Services {
                 _ => Err(Problem::mismatch()),
             })
             .await
+    }
+}
+
+impl Ingress {
+    /// Sees to the job first, which would end the sale by itself, and then ends the sale at once.
+    async fn cancel_performance(&self, id: &str) -> Result<v1::CancelPerformanceResponse, Problem> {
+        let shard = self.shard(id).await?;
+        let info = shard.performance();
+        let job = cancellation::job_id(&info.id);
+        let arguments = cancellation::arguments(&info.id);
+        self.node.jobs.ensure(job.clone(), cancellation::KIND, &arguments).await?;
+        cancellation::end_sale(&shard).await.map_err(|failure| Problem::failed(failure, &info.name))?;
+        let cancelled_at = shard.read(|state| state.cancelled_at());
+        let cancel_time = cancelled_at.map(answer::time);
+        Ok(v1::CancelPerformanceResponse { cancel_time, job: names::of_job(job.as_str()) })
     }
 }
 

@@ -11,6 +11,7 @@
 mod admin;
 mod answer;
 pub mod catalog;
+mod coupon;
 mod coupons;
 mod deadline;
 mod fingerprint;
@@ -69,6 +70,8 @@ pub struct Ingress {
     meters: Meters,
     /// One audit at a time.
     audits: Semaphore,
+    /// Holds that are being paid with coupons.
+    coupon_places: coupon::CouponPlaces,
 }
 
 /// One handle that implements every service but `Catalog`.
@@ -86,6 +89,7 @@ impl Services {
             draining,
             meters: Meters::default(),
             audits: Semaphore::new(1),
+            coupon_places: coupon::CouponPlaces::default(),
         }))
     }
 }

@@ -95,6 +95,12 @@ pub fn of_coupon(coupon: &str) -> String {
     format!("coupons/{coupon}")
 }
 
+/// The name of a job.
+#[must_use]
+pub fn of_job(job: &str) -> String {
+    format!("jobs/{job}")
+}
+
 /// Whether `id` is 1 to 63 of `a-z`, `0-9` and `-`, starting with a letter and not ending in `-`.
 #[must_use]
 pub fn is_id(id: &str) -> bool {

@@ -62,7 +62,7 @@ impl Ingress {
             .await
             .unwrap_or_else(|_| Err(Problem::deadline_exceeded()))?;
         let info = shard.performance();
-        let buyer = wish.buyer().cloned();
+        let (buyer, coupon) = (wish.buyer().cloned(), wish.coupon());
         let command =
             wish.resolve(&info.layout).map_err(|rejection| Problem::rejected(rejection, &info.name))?;
         // Most holds of an on-sale end here. What would be accepted is decided by the shard, in its turn.
@@ -71,7 +71,10 @@ impl Ingress {
         {
             return Err(Problem::rejected(rejection, &info.name));
         }
-        let reply = shard.call(command, Some(expires_at)).await;
+        let reply = match coupon {
+            Some(coupon) => self.begin_with_coupon(&shard, command, coupon, expires_at).await?,
+            None => shard.call(command, Some(expires_at)).await,
+        };
         let answer = reply.map_err(|failure| Problem::failed(failure, &info.name))?;
         let told = tell(&shard, self.node.clock.now(), buyer, answer)?;
         Ok(Decided { shard, told, expires_at })

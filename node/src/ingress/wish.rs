@@ -4,6 +4,7 @@ use earlybird_engine::{
     Action, BuyerId, CategoryIndex, Command, Grade, Layout, RefundBy, Rejection, RequestStamp,
 };
 use earlybird_engine::{SeatIndex, ZoneIndex};
+use earlybird_persistence::CouponId;
 use earlybird_proto::v1;
 use tonic::Status;
 
@@ -25,6 +26,7 @@ pub(crate) struct Wish {
     action: Action,
     /// For best available: what the layout must be asked for.
     filter: Option<Box<Filter>>,
+    coupon: Option<CouponId>,
 }
 
 /// Names of a category and a zone, empty for any.
@@ -92,6 +94,12 @@ impl Wish {
         }
     }
 
+    /// The coupon that a payment is to be made with.
+    #[must_use]
+    pub(crate) fn coupon(&self) -> Option<CouponId> {
+        self.coupon
+    }
+
     /// The command for a performance with this layout.
     ///
     /// # Errors
@@ -108,7 +116,7 @@ impl Wish {
 
     fn new(name: String, id_len: usize, stamp: RequestStamp, action: Action) -> Self {
         let id_end = "performances/".len() + id_len;
-        Self { name, id_end, stamp, action, filter: None }
+        Self { name, id_end, stamp, action, filter: None, coupon: None }
     }
 }
 
@@ -239,8 +247,13 @@ impl Parse for v1::PayHoldRequest {
         let (id_len, buyer) = (id.len(), validate::buyer(self.buyer_id)?);
         let amount_minor = validate::amount_minor(self.amount_minor)?;
         let payment_key = validate::payment_key(self.payment_key)?;
+        let coupon = match self.coupon.as_str() {
+            "" => None,
+            name => Some(names::coupon("coupon", name)?),
+        };
+        // What it takes off is known once it is reserved.
         let action = Action::BeginPayment { buyer, hold, amount_minor, payment_key, coupon: None };
-        Ok(Wish::new(self.hold, id_len, stamp, action))
+        Ok(Wish { coupon, ..Wish::new(self.hold, id_len, stamp, action) })
     }
 }
 

@@ -63,6 +63,8 @@ pub struct PaymentsOptions {
     pub retry_after: Duration,
     /// How often the orders are compared with the provider's books.
     pub reconcile_every: Duration,
+    /// Refunds that the cancellation of a performance begins in a second at most.
+    pub cancellation_refunds_per_second_max: usize,
 }
 
 impl Default for PaymentsOptions {
@@ -72,6 +74,7 @@ impl Default for PaymentsOptions {
             concurrency_max: 1_024,
             retry_after: Duration::from_millis(200),
             reconcile_every: Duration::from_secs(3_600),
+            cancellation_refunds_per_second_max: 50,
         }
     }
 }

@@ -85,6 +85,13 @@ impl Session {
     fn check(&mut self, command: Option<Command>) -> Result<Wish, Problem> {
         let wish = parse(command, &mut self.fingerprinter)?;
         wish.authorise(&self.caller).map_err(|status| Problem::denied(&status))?;
+        if wish.coupon().is_some() {
+            // It waits for the store, and a session waits for nothing but its shards.
+            return Err(Problem::field(
+                "coupon",
+                "is for a unary call of PayHold; a session takes payments without",
+            ));
+        }
         self.ingress.admit(&wish)?;
         Ok(wish)
     }

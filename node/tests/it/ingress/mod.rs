@@ -1,5 +1,7 @@
 //! The API over gRPC: every method, every reason, on unary calls and sessions.
 
+mod cancellation;
+mod coupon_orders;
 mod coupons;
 mod errors;
 mod house;

@@ -1,0 +1,238 @@
+//! Cancelling a performance: its sale ends at once, and every order is refunded by a job.
+//!
+//! ```text
+//!  CancelPerformance ──► job row, durable ──► shard: CancelPerformance ──► reply
+//!                           │
+//!                           └─► job: the same command, then from order to order: BeginRefund ──► provider ──► next
+//! ```
+//!
+//! The job comes first, so that a crash between the two leaves a job that cancels, and never a cancelled performance that
+//! nobody refunds. Every step looks at the orders as they are, so one that is done twice refunds nothing twice. Orders that
+//! are being paid are passed over: the entry that confirms one of them begins its refund.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use earlybird_engine::{Action, Answer, Command, OrderId, OrderStateName, RefundBy, RefundId, RefundState};
+use earlybird_engine::{Rejection, Seats, State};
+use earlybird_persistence::{JobId, JobProgress, JobRow, PerformanceId};
+use futures::future::join_all;
+
+use crate::directory::{ActivateError, Directory};
+use crate::jobs::{Arguments, JobKind, Step, StepError, argument, only};
+use crate::payments::{Payments, RefundSettled};
+use crate::reply::Failure;
+use crate::shard::Shard;
+
+/// The kind of job.
+pub(crate) const KIND: &str = "performance-cancellation";
+/// The job's argument: the `{performance}`.
+const PERFORMANCE: &str = "performance";
+/// Longest wait for the provider's answers to the refunds of one step.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The job's name: one for each performance.
+pub(crate) fn job_id(performance: &PerformanceId) -> JobId {
+    JobId::from(format!("{KIND}-{performance}"))
+}
+
+/// The job's arguments.
+pub(crate) fn arguments(performance: &PerformanceId) -> Arguments {
+    Arguments::from([(PERFORMANCE.to_owned(), performance.to_string())])
+}
+
+/// Ends the sale of a performance, if it has not ended. Returns once that is durable.
+///
+/// # Errors
+/// The shard did not decide it.
+pub(crate) async fn end_sale(shard: &Shard) -> Result<(), Failure> {
+    match shard.call(Command { request: None, action: Action::CancelPerformance }, None).await {
+        Ok(_) | Err(Failure::Rejected(Rejection::PerformanceCancelled)) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The kind.
+pub(crate) struct Cancellation {
+    /// Finds shards. It owns nothing of this.
+    pub(crate) directory: Weak<Directory>,
+    /// Carries refunds to their end.
+    pub(crate) payments: Arc<Payments>,
+    /// Refunds that are begun in a second at most, so that the provider has room for others.
+    pub(crate) refunds_per_second_max: usize,
+}
+
+/// How far the job has come: the last order that was looked at, and the refunds that the provider refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cursor {
+    order: u64,
+    refused: u64,
+}
+
+impl Cursor {
+    fn read(text: &str) -> Result<Self, StepError> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let numbers = text.split_once(' ').and_then(|(order, refused)| {
+            Some(Self { order: order.parse().ok()?, refused: refused.parse().ok()? })
+        });
+        numbers.ok_or_else(|| StepError::Fatal(format!("the cursor {text:?} is not one of this job")))
+    }
+
+    fn write(self) -> Box<str> {
+        format!("{} {}", self.order, self.refused).into()
+    }
+}
+
+/// An order that has something to go back.
+enum Owed {
+    /// It is paid.
+    Order(OrderId),
+    /// Its refund is on its way.
+    Refund(RefundId),
+}
+
+#[async_trait]
+impl JobKind for Cancellation {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check(&self, arguments: &Arguments) -> Result<(), String> {
+        only(arguments, &[PERFORMANCE])
+    }
+
+    async fn step(&self, job: &JobRow, arguments: &Arguments) -> Result<Step, StepError> {
+        let second = tokio::time::Instant::now() + Duration::from_secs(1);
+        let cursor = Cursor::read(&job.progress.cursor)?;
+        let shard = self.shard(&PerformanceId::from(argument(arguments, PERFORMANCE)?)).await?;
+        end_sale(&shard).await.map_err(|failure| retry(&failure))?;
+        let (owed, last) = shard.read(|state| self.next(state, cursor));
+        let refused = self.refund_all(&shard, &owed).await?;
+        let cursor = Cursor { order: last, refused: cursor.refused + refused };
+        let total = shard.read(|state| state.orders().count() as u64);
+        let progress = JobProgress { cursor: cursor.write(), done: last, total: Some(total) };
+        if last < total {
+            // The rate is bounded, however quick the provider is.
+            tokio::time::sleep_until(second).await;
+            return Ok(Step::More(progress));
+        }
+        match cursor.refused {
+            0 => Ok(Step::Done(progress)),
+            refused => Err(StepError::Fatal(format!(
+                "the provider refused {refused} refunds; look at the orders that are still paid, and start the job again"
+            ))),
+        }
+    }
+}
+
+impl Cancellation {
+    async fn shard(&self, performance: &PerformanceId) -> Result<Arc<Shard>, StepError> {
+        let directory = self.directory.upgrade();
+        let directory = directory.ok_or_else(|| StepError::Retry("the node is going down".to_owned()))?;
+        directory.shard(performance).await.map_err(|error| match error {
+            ActivateError::NotFound => StepError::Fatal(format!("there is no performance {performance}")),
+            other => StepError::Retry(format!("{other:?}")),
+        })
+    }
+
+    /// What the orders behind the cursor are owed, up to a second's work, and the last order that was looked at.
+    fn next(&self, state: &State, cursor: Cursor) -> (Vec<Owed>, u64) {
+        let (mut owed, mut last) = (Vec::new(), cursor.order);
+        for order in state.orders_from(OrderId(cursor.order + 1)) {
+            match order.state {
+                OrderStateName::Paid => owed.push(Owed::Order(order.order)),
+                OrderStateName::Refunding => {
+                    let pending =
+                        state.refunds_of(order.order).find(|refund| *refund.state == RefundState::Pending);
+                    owed.extend(pending.map(|refund| Owed::Refund(refund.refund)));
+                }
+                OrderStateName::Paying | OrderStateName::Declined | OrderStateName::Refunded => {}
+            }
+            last = order.order.0;
+            if owed.len() >= self.refunds_per_second_max.max(1) {
+                break;
+            }
+        }
+        (owed, last)
+    }
+
+    /// Refunds all at once, and waits for the provider's word on each. Returns how many it refused.
+    async fn refund_all(&self, shard: &Arc<Shard>, owed: &[Owed]) -> Result<u64, StepError> {
+        let settled = join_all(owed.iter().map(|owed| self.refund(shard, owed)));
+        let Ok(settled) = tokio::time::timeout(ANSWERS_WITHIN, settled).await else {
+            return Err(StepError::Retry("the provider has not answered all refunds yet".to_owned()));
+        };
+        let mut refused = 0;
+        for outcome in settled {
+            refused += u64::from(outcome?);
+        }
+        Ok(refused)
+    }
+
+    /// Whether the provider refused it. A refund that was under way, and was one of some seats, leaves the rest of its order
+    /// to be refunded: the order is looked at until nothing is left.
+    async fn refund(&self, shard: &Arc<Shard>, owed: &Owed) -> Result<bool, StepError> {
+        let (mut refund, mut order) = match owed {
+            Owed::Refund(refund) => (Some(*refund), None),
+            Owed::Order(order) => (None, Some(*order)),
+        };
+        loop {
+            let pending = match (refund.take(), order) {
+                (Some(pending), _) => Some(pending),
+                (None, Some(order)) => begin(shard, order).await?,
+                (None, None) => None,
+            };
+            let Some(pending) = pending else { return Ok(false) };
+            match self.payments.refund(shard, pending).await {
+                RefundSettled::Failed { .. } => return Ok(true),
+                RefundSettled::Unknown => {
+                    return Err(StepError::Retry("a refund is not definite yet".to_owned()));
+                }
+                RefundSettled::Refunded => {
+                    order = shard.read(|state| state.refund(pending).map(|refund| refund.order));
+                }
+            }
+        }
+    }
+}
+
+/// Begins to refund all that is left of an order. None when nothing is left, or another refund was quicker.
+async fn begin(shard: &Shard, order: OrderId) -> Result<Option<RefundId>, StepError> {
+    let action =
+        Action::BeginRefund { by: RefundBy::Cancellation, order, seats: Seats::new(), note: "".into() };
+    match shard.call(Command { request: None, action }, None).await {
+        Ok(Answer::RefundBegun { refund, .. }) => Ok(Some(refund)),
+        Ok(_) => Ok(None),
+        Err(Failure::Rejected(Rejection::OrderState(OrderStateName::Refunding))) => {
+            let pending = |state: &State| {
+                let mut refunds = state.refunds_of(order);
+                refunds.find(|refund| *refund.state == RefundState::Pending).map(|refund| refund.refund)
+            };
+            Ok(shard.read(pending))
+        }
+        Err(Failure::Rejected(_)) => Ok(None),
+        Err(failure) => Err(retry(&failure)),
+    }
+}
+
+fn retry(failure: &Failure) -> StepError {
+    StepError::Retry(format!("{failure:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        assert_eq!(Cursor::read(""), Ok(Cursor::default()));
+        let cursor = Cursor { order: u64::MAX, refused: 3 };
+        assert_eq!(Cursor::read(&cursor.write()), Ok(cursor));
+        for bad in ["1", "1 ", " 1", "a 1", "1 2 3", "-1 2"] {
+            assert!(Cursor::read(bad).is_err(), "{bad:?}");
+        }
+    }
+}
