@@ -13,6 +13,9 @@ pub(super) fn decide(state: &State, now: Timestamp, id: OrderId) -> Result<Event
     if order.state != OrderStateName::Declined {
         return Err(Rejection::OrderState(order.state));
     }
+    if is_another_orders(state, id, order) {
+        return Err(Rejection::OrderState(order.state));
+    }
     if are_seats_left(state, now, order) {
         return Ok(sell(state, id, order));
     }
@@ -24,6 +27,17 @@ pub(super) fn decide(state: &State, now: Timestamp, id: OrderId) -> Result<Event
         reason: RefundReason::LateCapture,
     };
     Ok(refund(state, now, id, order, quote, ""))
+}
+
+/// Whether the money is that of another order of the same hold. The provider has one payment for a key: when an order was
+/// declined and the next was sent with the same key, what was captured is what the next one was paid with.
+fn is_another_orders(state: &State, id: OrderId, order: &Order) -> bool {
+    state.orders.iter().any(|(other, twin)| {
+        other != id
+            && twin.hold == order.hold
+            && twin.payment_key == order.payment_key
+            && twin.state != OrderStateName::Declined
+    })
 }
 
 /// Whether nobody else has one of the seats: they are free, or the hold of the order lives on and is not used otherwise.
@@ -118,16 +132,30 @@ mod tests {
         stage.pass(Millis(600_000));
         stage.must(CAPTURE);
         assert_refunding(&stage);
+        let mut stage = paid_again_with("another key");
+        stage.must(CAPTURE);
+        assert_refunding(&stage);
+    }
+
+    /// Two orders sent with one key are one payment at the provider: giving back the first's would take the second's.
+    #[test]
+    fn leaves_the_money_of_another_order_alone() {
+        let mut stage = paid_again_with("key");
+        assert_eq!(stage.act(CAPTURE), Err(Rejection::OrderState(OrderStateName::Declined)));
+        stage.must(Action::ConfirmPayment { order: OrderId(2) });
+        assert_eq!(stage.act(CAPTURE), Err(Rejection::OrderState(OrderStateName::Declined)));
+    }
+
+    fn paid_again_with(payment_key: &str) -> Stage {
         let mut stage = declined_after(Limits::default(), 100);
         stage.must(Action::BeginPayment {
             buyer: "ann".into(),
             hold: HoldId(1),
             amount_minor: 200,
-            payment_key: "key".into(),
+            payment_key: payment_key.into(),
             coupon: None,
         });
-        stage.must(CAPTURE);
-        assert_refunding(&stage);
+        stage
     }
 
     #[test]

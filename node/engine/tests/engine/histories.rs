@@ -19,7 +19,7 @@ const COMMANDS_PER_WORLD: u64 = 1_000;
 /// Orders grow with the length of a history, so they are not compared after each command.
 const COMMANDS_PER_FULL_CHECK: u64 = 50;
 /// Each kind of event must have happened so often, or the run has shown nothing.
-const EVENTS_OF_EACH_KIND_MIN: u64 = 2_000;
+const EVENTS_OF_EACH_KIND_MIN: u64 = 1_500;
 
 /// A performance is cancelled once at most.
 const CANCELLED_WORLDS_MIN: u64 = 200;

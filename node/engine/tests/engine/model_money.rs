@@ -107,6 +107,19 @@ impl Model {
     }
 
     pub(crate) fn capture_late(&mut self, now: Timestamp, id: OrderId) -> Result<Answer, Rejection> {
+        // All payments of the model have one key.
+        let paid = |hold| {
+            self.orders.iter().any(|other| other.hold == hold && other.state != OrderStateName::Declined)
+        };
+        let is_declined = |order: &&Order| order.state == OrderStateName::Declined;
+        if self
+            .orders
+            .get(id.0.wrapping_sub(1) as usize)
+            .filter(is_declined)
+            .is_some_and(|order| paid(order.hold))
+        {
+            return Err(Rejection::OrderState(OrderStateName::Declined));
+        }
         let order = self.order_in(id, OrderStateName::Declined)?;
         order.captured_late = true;
         let Order { buyer, hold, seats, amount_minor, .. } = order.clone();
