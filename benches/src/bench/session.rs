@@ -18,7 +18,7 @@ use crate::row::{Figure, Goal, Row};
 use crate::world::World;
 
 /// Seats of the house, and those of them that are taken before the run.
-const SEATS: u32 = 500_000;
+const SEATS: u32 = 200_000;
 const SEATS_TAKEN: u32 = 10_000;
 /// Sessions, each on a connection of its own: as many as a frontend of a few processes has.
 const SESSIONS: usize = 4;
@@ -46,6 +46,7 @@ struct Stage {
     node: Earlybird,
     echo: Echo,
     redis: Redis,
+    venue: String,
     performance: String,
     /// They know which seats are still free.
     scripts: Vec<Mix>,
@@ -59,7 +60,16 @@ impl Stage {
         let rejection = a_rejection(&node.dialer, &performance).await?;
         let echo = world.echo(&rejection).await?;
         let scripts = scripts(&performance);
-        Ok(Self { node, echo, redis: world.redis().await?, performance, scripts })
+        Ok(Self { node, echo, redis: world.redis().await?, venue, performance, scripts })
+    }
+
+    /// Goes on with a performance whose free seats are all still free.
+    async fn turn_to(&mut self, id: &str) -> anyhow::Result<()> {
+        self.performance =
+            house::perform(&self.node.dialer, &self.venue, id, Duration::from_secs(3_600)).await?;
+        house::fill(&self.node.dialer, &self.performance, 0..SEATS_TAKEN).await?;
+        self.scripts = scripts(&self.performance);
+        Ok(())
     }
 
     /// Lets the servers take turns with so many commands in flight.
@@ -69,6 +79,7 @@ impl Stage {
         in_flight: usize,
         pipeline: Option<Pipeline>,
     ) -> anyhow::Result<Vec<Row>> {
+        self.turn_to(&format!("gala-{in_flight}")).await?;
         let (mut ours, mut echoed, mut redis) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..world.rounds() {
             echoed.push(self.echo(world, in_flight).await?);
