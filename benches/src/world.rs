@@ -14,6 +14,7 @@ use crate::load::Span;
 use crate::peers::earlybird::{Earlybird, program};
 use crate::peers::echo::Echo;
 use crate::peers::redis::Redis;
+use crate::peers::toss_sim::TossSim;
 
 /// The surroundings of a run.
 #[derive(Debug)]
@@ -114,6 +115,14 @@ impl World {
     /// When it does not start.
     pub async fn echo(&self, reply: &SessionResponse) -> anyhow::Result<Echo> {
         Echo::start(&self.folder()?, reply).await
+    }
+
+    /// The payment provider's simulator, with that median of its answers' time.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn payment_provider(&self, median: Duration) -> anyhow::Result<TossSim> {
+        TossSim::start(&self.folder()?, median).await
     }
 
     /// A Redis with a house in it.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use hdrhistogram::Histogram;
 use rush::connect::Dialer;
-use toss_sim::{Behaviour, Options, SECRET_KEY, Simulator};
+use toss_sim::SECRET_KEY;
 
 use super::{median, quantile_ms};
 use crate::house;
@@ -21,20 +21,17 @@ const COMMANDS_PER_PAYMENT: f64 = 2.0;
 /// Sessions of those who get no seat, and of those who pay.
 const SESSIONS: u32 = 4;
 const PAYING_SESSIONS: u32 = 2;
-/// Half of the provider's answers take no longer, in milliseconds.
-const LATENCY_MEDIAN_MS: f64 = 50.0;
+/// Half of the provider's answers take no longer.
+const LATENCY_MEDIAN: Duration = Duration::from_millis(50);
 /// How many times its value without payments the rejections' p99 may be.
 const P99_TIMES_MAX: f64 = 1.25;
 
 pub(super) async fn run(world: &World) -> anyhow::Result<Vec<Row>> {
-    let behaviour = Behaviour { latency_median_ms: LATENCY_MEDIAN_MS, ..Behaviour::default() };
-    let provider = Simulator::start(Options { behaviour, ..Options::default() }).await;
-    let provider = provider.context("cannot start the payment provider's simulator")?;
-    let url = provider.url();
+    let provider = world.payment_provider(LATENCY_MEDIAN).await?;
     let node = world
         .node(&[
             ("EARLYBIRD_PAYMENTS__GATEWAY", "toss"),
-            ("EARLYBIRD_PAYMENTS__TOSS__BASE_URL", &url),
+            ("EARLYBIRD_PAYMENTS__TOSS__BASE_URL", &provider.url),
             ("EARLYBIRD_PAYMENTS__TOSS__SECRET_KEY", SECRET_KEY),
         ])
         .await?;

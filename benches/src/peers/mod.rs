@@ -4,3 +4,4 @@ pub mod earlybird;
 pub mod echo;
 pub mod echo_server;
 pub mod redis;
+pub mod toss_sim;
