@@ -99,6 +99,14 @@ number! {
     Epoch(u64)
 }
 number! {
+    /// Counts the runs of a node: each start is one more. The first is 1.
+    Incarnation(u64)
+}
+number! {
+    /// Grows with every change of nodes, owners and pins.
+    ViewVersion(u64)
+}
+number! {
     /// The place of an entry in its performance's journal. The first entry is 1; 0 means "before the first".
     Sequence(u64)
 }

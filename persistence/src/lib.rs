@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A store keeps a journal per performance, rows that other systems query beside it, snapshots, the catalog, members,
-//! coupons and jobs, and who owns which bucket. Bodies are opaque bytes: it knows neither the engine nor gRPC.
+//! coupons and jobs, the nodes of the cluster, and who owns which bucket. Bodies are opaque bytes: it knows neither the engine nor gRPC.
 //!
 //! **Architecture invariant:** every append is fenced where it is written. No write of a node that lost a bucket is
 //! committed after the bucket's new owner has its epoch (I9).
@@ -19,6 +19,9 @@
 
 mod batch;
 mod catalog;
+mod cluster;
+mod cluster_queries;
+mod cluster_rows;
 mod coupon_changes;
 mod coupon_queries;
 mod coupon_rows;
@@ -52,6 +55,9 @@ pub use batch::{
 pub use catalog::{
     CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
 };
+pub use cluster::{
+    ClusterStore, ClusterView, LEASE_MAX, NewNode, NodeRow, NodeState, OwnerRow, PinOutcome, PinRow,
+};
 pub use coupon_changes::CouponChange;
 pub use coupons::{
     CampaignRow, CouponRow, CouponState, CouponStore, HoldToken, ISSUE_MAX, IssueBatch, IssueOutcome,
@@ -60,8 +66,8 @@ pub use coupons::{
 pub use details::{OrderDetails, RefundDetails};
 pub use error::{AppendError, Cause, OpenError, StoreError};
 pub use ids::{
-    Bucket, BuyerId, CampaignId, CouponId, Epoch, HoldId, JobId, NodeId, OrderId, PerformanceId, Seat,
-    Sequence, UnixMillis, VenueId,
+    Bucket, BuyerId, CampaignId, CouponId, Epoch, HoldId, Incarnation, JobId, NodeId, OrderId, PerformanceId,
+    Seat, Sequence, UnixMillis, VenueId, ViewVersion,
 };
 pub use jobs::{JobCursor, JobEnd, JobProgress, JobRow, JobState, JobStore, NewJob};
 pub use members::{BirthDate, MEMBERS_MAX, MemberFilter, MemberRow, MemberStore, MonthDay};

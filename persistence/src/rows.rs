@@ -133,7 +133,7 @@ pub(crate) fn unsigned(number: i64, of: &str) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| corrupt(of, format_args!("has the number {number}")))
 }
 
-fn bucket(number: i32, of: &str) -> Result<Bucket, StoreError> {
+pub(crate) fn bucket(number: i32, of: &str) -> Result<Bucket, StoreError> {
     let bucket = u16::try_from(number).ok().and_then(Bucket::new);
     bucket.ok_or_else(|| corrupt(of, format_args!("has the bucket {number}")))
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
 use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::cluster::ClusterStore;
 use crate::coupons::CouponStore;
 use crate::error::{AppendError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
@@ -21,7 +22,9 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 /// Every call ends within the time-outs of [`StoreOptions`](crate::StoreOptions), also when the database hangs.
 /// Dropping a call's future is allowed; a write dropped so may or may not have happened.
 #[async_trait]
-pub trait Store: MemberStore + CouponStore + JobStore + PaymentStore + Send + Sync + Debug {
+pub trait Store:
+    MemberStore + CouponStore + JobStore + PaymentStore + ClusterStore + Send + Sync + Debug
+{
     /// The database's clock.
     ///
     /// # Errors
@@ -29,8 +32,8 @@ pub trait Store: MemberStore + CouponStore + JobStore + PaymentStore + Send + Sy
     async fn now(&self) -> Result<UnixMillis, StoreError>;
 
     /// Takes, or takes again, ownership of the buckets: every epoch grows by one, so whoever owned them before, an
-    /// earlier run of the same node included, can no longer write (I9). Waits for appends that are being committed.
-    /// Returns one pair per distinct bucket, in the order of the buckets.
+    /// earlier run of the same node included, can no longer write (I9). Waits for appends that are being committed. No run
+    /// of a node is looked at, and none owns them then: the next may claim them as free. Returns one pair per distinct bucket, in the order of the buckets.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: the claim may still have happened; claim again.

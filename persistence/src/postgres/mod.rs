@@ -1,14 +1,16 @@
 //! The store of a cluster.
 //!
 //! ```text
-//! append, claim, create ───────► writers ─┐
-//! members, coupons, jobs ──────► workers ─┼─► PostgreSQL
+//! append, claim, join, create ─► writers ─┐
+//! members, coupons, jobs, pins ► workers ─┤
+//! leases, the cluster's view ──► leases ──┼─► PostgreSQL
 //! everything else, all reading ► readers ─┘
 //! ```
 //!
 //! It needs connections of its own: directly, or through a pooler in session mode.
 
 mod append;
+mod cluster;
 mod columns;
 mod errors;
 mod lanes;
@@ -24,6 +26,7 @@ use async_trait::async_trait;
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
 use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::cluster_queries::postgres as owners;
 use crate::error::{AppendError, Cause, OpenError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
 use crate::options::{StoreOptions, whole_ms};
@@ -36,12 +39,16 @@ use crate::wait::answer_within;
 use self::lanes::Lanes;
 use self::session::Role;
 
+/// Connections for leases and the view of the cluster. Their own, so that no renewal waits for an append or an import.
+const LEASE_CONNECTIONS: usize = 2;
+
 /// A [`Store`] in a PostgreSQL database.
 pub struct PostgresStore {
     options: StoreOptions,
     writers: Lanes,
     readers: Lanes,
     workers: Lanes,
+    leases: Lanes,
 }
 
 /// Runs a call on a connection of the given lanes. A macro, since a closure that lends a connection to a future cannot
@@ -80,8 +87,9 @@ impl PostgresStore {
         open::migrate(&address, &options).await?;
         let writers = Lanes::new(address.clone(), Role::Writer, options.lanes, options.clone());
         let readers = Lanes::new(address.clone(), Role::Reader, options.readers, options.clone());
-        let workers = Lanes::new(address, Role::Worker, options.workers, options.clone());
-        Ok(Self { options, writers, readers, workers })
+        let workers = Lanes::new(address.clone(), Role::Worker, options.workers, options.clone());
+        let leases = Lanes::new(address, Role::Worker, LEASE_CONNECTIONS, options.clone());
+        Ok(Self { options, writers, readers, workers, leases })
     }
 
     /// Sees to it that no statement whose answer was lost is committed from here on.
@@ -123,11 +131,11 @@ impl Store for PostgresStore {
     ) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
         // An earlier claim that arrives late would fence the epochs of this one.
         self.end_lost().await?;
-        on!(self.writers, |connection| writes::claim(connection, node, buckets))
+        on!(self.writers, |connection| owners::claim_buckets(connection, node, buckets))
     }
 
     async fn epochs(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
-        on!(self.readers, |connection| writes::epochs(connection, buckets))
+        on!(self.readers, |connection| owners::epochs(connection, buckets))
     }
 
     async fn create_venue(&self, venue: &NewVenue) -> Result<CreateOutcome<VenueRow>, StoreError> {
@@ -223,6 +231,7 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.writers.close(self.options.lanes).await;
         self.workers.close(self.options.workers).await;
+        self.leases.close(LEASE_CONNECTIONS).await;
         self.readers.close(self.options.readers).await;
     }
 }

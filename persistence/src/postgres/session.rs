@@ -9,11 +9,11 @@ use crate::options::{StoreOptions, whole_ms};
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Role {
-    /// Appends, claims and creations.
+    /// Appends, claims, joins and creations.
     Writer,
     /// Other reads.
     Reader,
-    /// Members, coupons and jobs.
+    /// Members, coupons, jobs, pins and leases.
     Worker,
 }
 

@@ -1,4 +1,4 @@
-//! Claims and snapshots on PostgreSQL, and the end of lost backends.
+//! Snapshots on PostgreSQL, and the end of lost backends.
 
 use std::time::Duration;
 
@@ -6,42 +6,11 @@ use sqlx::PgConnection;
 
 use crate::batch::SnapshotRow;
 use crate::error::{AppendError, StoreError};
-use crate::ids::{Bucket, Epoch, NodeId};
 use crate::options::whole_ms;
 use crate::queries::{saturating, store_error};
-use crate::rows;
 
 use super::errors::append_error;
 use super::session::Backend;
-
-pub(super) async fn claim(
-    connection: &mut PgConnection,
-    node: &NodeId,
-    buckets: &[Bucket],
-) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
-    let mut asked: Vec<i32> = buckets.iter().map(|bucket| i32::from(bucket.number())).collect();
-    asked.sort_unstable();
-    asked.dedup();
-    let columns: Vec<(i32, i64)> = sqlx::query_as(include_str!("../../sql/postgres/claim_buckets.sql"))
-        .bind(asked)
-        .bind(node.as_str())
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
-    rows::claims(columns)
-}
-
-pub(super) async fn epochs(
-    connection: &mut PgConnection,
-    buckets: &[Bucket],
-) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
-    let columns: Vec<(i32, i64)> = sqlx::query_as(include_str!("../../sql/postgres/owners.sql"))
-        .bind(buckets.iter().map(|bucket| i32::from(bucket.number())).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
-    rows::claims(columns)
-}
 
 pub(super) async fn put_snapshot(
     connection: &mut PgConnection,

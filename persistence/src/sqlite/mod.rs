@@ -4,7 +4,7 @@
 //! a long journal is read in chunks, and an append may come in between two.
 
 mod append;
-mod claims;
+mod cluster;
 mod errors;
 mod open;
 mod payments;
@@ -20,6 +20,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
 use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::cluster_queries::sqlite as owners;
 use crate::error::{AppendError, Cause, OpenError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
 use crate::options::StoreOptions;
@@ -93,12 +94,12 @@ impl Store for SqliteStore {
         buckets: &[Bucket],
     ) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(claims::claim(&mut connection, node, buckets)).await
+        self.answer(owners::claim_buckets(&mut connection, node, buckets)).await
     }
 
     async fn epochs(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, Epoch)>, StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(claims::epochs(&mut connection, buckets)).await
+        self.answer(owners::epochs(&mut connection, buckets)).await
     }
 
     async fn create_venue(&self, venue: &NewVenue) -> Result<CreateOutcome<VenueRow>, StoreError> {

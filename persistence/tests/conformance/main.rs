@@ -4,6 +4,7 @@
 
 mod append;
 mod catalog;
+mod cluster;
 mod coupon_orders;
 mod coupons;
 mod fence;
@@ -11,6 +12,7 @@ mod jobs;
 mod members;
 mod opening;
 mod orders;
+mod owners;
 mod payments;
 mod postgres_faults;
 mod postgres_harness;
@@ -71,6 +73,19 @@ conformance! {
         racing_creations_create_once,
         the_clock_is_of_this_time,
     },
+    cluster::{
+        a_later_run_ends_the_earlier,
+        a_run_that_was_declared_dead_is_over,
+        a_lease_that_ran_out_may_be_renewed,
+        a_node_drains_until_its_next_run,
+        the_version_grows_with_each_change,
+        a_view_is_of_one_moment,
+        one_run_leads_until_its_lease_is_over,
+        of_many_runs_one_leads,
+        a_bucket_is_pinned_to_one_node,
+        racing_pins_agree_on_a_node,
+        a_broken_node_names_the_field,
+    },
     coupon_orders::{
         a_coupon_follows_its_order,
         a_refund_returns_a_coupon_if_its_campaign_does,
@@ -123,6 +138,14 @@ conformance! {
         a_later_batch_updates_an_order,
         orders_are_listed_newest_first_in_pages,
         orders_need_an_entry_of_their_performance,
+    },
+    owners::{
+        only_what_nobody_alive_owns_is_claimed,
+        claimers_at_once_get_disjoint_buckets,
+        a_transfer_fences_the_old_owner,
+        a_transfer_needs_an_active_node_and_the_epoch,
+        of_two_transfers_one_wins,
+        owners_from_before_the_cluster_may_be_followed,
     },
     payments::{
         a_webhook_is_taken_once,

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use earlybird_persistence::{AppendError, NodeId, StoreError, open, open_with};
+use earlybird_persistence::{AppendError, Epoch, NodeId, StoreError, open, open_with};
 use sqlx::{Connection, PgConnection};
 
+use crate::cluster::LONG;
 use crate::support::{Fixture, Writer, append_for_certain, assert_fenced, bucket, eventually, impatient};
 
 /// A transaction beside the store's, and a connection that watches: within a transaction, the server's activity would
@@ -131,6 +132,80 @@ async fn a_lock_that_nobody_releases_is_waited_for_in_bounds() {
     beside.run("ROLLBACK").await;
     append_for_certain(&*store, &writer.batch("a", 1, 1)).await;
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_a_dead_nodes_append_and_nobody_for_the_claim() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let (a, first_a) = fixture.join("a").await;
+    let (b, first_b) = fixture.join("b").await;
+    fixture.store.claim_free(&a, first_a, &[bucket(5)]).await.unwrap();
+    let writer = Writer { bucket: bucket(5), epoch: Epoch(1) };
+    let mut beside = Beside::begin(&fixture, "INSERT INTO journal VALUES ('a', 1, 1, 1, 'x', '')").await;
+    let append = appending(&fixture, writer);
+    beside.sees_waiting(1).await;
+    fixture.store.leave(&a, first_a).await.unwrap();
+    let (store, claimer) = (fixture.store.clone(), b.clone());
+    let claim =
+        tokio::spawn(async move { store.claim_free(&claimer, first_b, &[bucket(4), bucket(5)]).await });
+    beside.sees_waiting(2).await;
+    // Neither leases nor other changes wait for it.
+    assert!(fixture.store.renew(&b, first_b, LONG).await.unwrap().is_some());
+    assert!(fixture.store.lead(&b, first_b, LONG).await.unwrap());
+    assert!(fixture.store.set_draining(&b, true).await.unwrap());
+    assert_eq!(fixture.store.declare_dead().await.unwrap(), []);
+    beside.sees_waiting(2).await;
+    beside.run("ROLLBACK").await;
+    append.await.unwrap().unwrap();
+    assert_eq!(claim.await.unwrap().unwrap(), [(bucket(4), Epoch(1)), (bucket(5), Epoch(2))]);
+    assert_eq!(fixture.head("a").await, 1);
+    assert_fenced(fixture.store.append(&writer.batch("a", 2, 2)).await, &[5]);
+}
+
+#[tokio::test]
+async fn an_append_that_nobody_ends_is_waited_for_in_bounds() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let (a, first_a) = fixture.join("a").await;
+    let (b, first_b) = fixture.join("b").await;
+    fixture.store.claim_free(&a, first_a, &[bucket(5), bucket(6)]).await.unwrap();
+    let before = fixture.store.view().await.unwrap();
+    let store = open_with(&fixture.url, impatient()).await.unwrap();
+    // What an append of a node that froze holds.
+    let mut beside = Beside::begin(&fixture, "SELECT FROM bucket_owner WHERE bucket = 5 FOR SHARE").await;
+    let started = Instant::now();
+    assert!(store.transfer(bucket(5), Epoch(1), &b).await.is_err());
+    assert_eq!(store.view().await.unwrap().owners, before.owners);
+    store.leave(&a, first_a).await.unwrap();
+    assert!(store.claim_free(&b, first_b, &[bucket(4), bucket(5), bucket(6)]).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(10));
+    // Of a claim that was given up nothing is taken, and the others may be taken without that one.
+    let claimed = store.claim_free(&b, first_b, &[bucket(4), bucket(6)]).await.unwrap();
+    assert_eq!(claimed, [(bucket(4), Epoch(1)), (bucket(6), Epoch(2))]);
+    beside.run("ROLLBACK").await;
+    assert_eq!(store.claim_free(&b, first_b, &[bucket(5)]).await.unwrap(), [(bucket(5), Epoch(2))]);
+    store.close().await;
+}
+
+/// A claim that saw a free bucket, and waited while another took it, leaves it alone.
+#[tokio::test]
+async fn a_claim_that_came_second_takes_nothing() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let (a, first_a) = fixture.join("a").await;
+    let (b, first_b) = fixture.join("b").await;
+    fixture.store.claim_free(&a, first_a, &[bucket(5)]).await.unwrap();
+    fixture.store.leave(&a, first_a).await.unwrap();
+    let before = fixture.version().await;
+    let other = "UPDATE bucket_owner SET epoch = 2, node = 'c', incarnation = 1 WHERE bucket = 5;
+        INSERT INTO bucket_owner (bucket, epoch, node, incarnation) VALUES (6, 1, 'c', 1)";
+    let mut beside = Beside::begin(&fixture, other).await;
+    let store = fixture.store.clone();
+    let claim = tokio::spawn(async move { store.claim_free(&b, first_b, &[bucket(5), bucket(6)]).await });
+    beside.sees_waiting(1).await;
+    beside.run("COMMIT").await;
+    assert_eq!(claim.await.unwrap().unwrap(), []);
+    let view = fixture.store.view().await.unwrap();
+    assert!(view.owners.iter().all(|owner| owner.node.as_str() == "c"), "{view:?}");
+    assert_eq!(view.version, before);
 }
 
 #[tokio::test]

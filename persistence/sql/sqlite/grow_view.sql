@@ -1,0 +1,1 @@
+UPDATE cluster_view SET version = version + 1
