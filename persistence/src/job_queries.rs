@@ -185,11 +185,14 @@ macro_rules! job_queries {
         pub(crate) async fn yield_job(
             connection: &mut $connection,
             held: &JobRow,
+            until: UnixMillis,
             now: UnixMillis,
         ) -> Result<(), StoreError> {
             let query = sqlx::query(include_str!("../sql/shared/yield_job.sql"))
                 .bind(held.job.id.as_str())
                 .bind(saturating(held.attempt))
+                .bind(saturating(until.0))
+                .bind(held.error.as_deref())
                 .bind(saturating(now.0));
             query.execute(connection).await.map_err(store_error).map(drop)
         }

@@ -17,7 +17,7 @@ use crate::ids::{JobId, NodeId, UnixMillis};
 pub enum JobState {
     /// Nobody has begun it.
     Pending,
-    /// A node is at it, or was when it went away.
+    /// A node is at it, or was when it went away or gave it up for a while.
     Running,
     /// It is done.
     Succeeded,
@@ -117,7 +117,7 @@ pub trait JobStore {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn list_jobs(&self, after: Option<&JobCursor>, limit: usize) -> Result<Vec<JobRow>, StoreError>;
 
-    /// Takes the oldest job of these kinds that nobody has: new, or with a lease that ran out.
+    /// Takes the job of these kinds that has waited longest and that nobody has: new, given up, or with a lease that ran out.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: it may have been taken; its lease then runs out. [`StoreError::Corrupt`].
@@ -147,11 +147,11 @@ pub trait JobStore {
     /// [`StoreError::Unavailable`]; it may be repeated.
     async fn end_job(&self, held: &JobRow, end: &JobEnd, now: UnixMillis) -> Result<bool, StoreError>;
 
-    /// Gives up the lease, so that another node goes on at once.
+    /// Gives up the lease: from `until` on any node may go on. Notes what is wrong with the job just now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; the lease then runs out.
-    async fn yield_job(&self, held: &JobRow, now: UnixMillis) -> Result<(), StoreError>;
+    async fn yield_job(&self, held: &JobRow, until: UnixMillis, now: UnixMillis) -> Result<(), StoreError>;
 
     /// Stops a job: at once if nobody has begun it, else when its holder hears of it. Returns the job; none when there is
     /// none. One that has ended stays as it is.

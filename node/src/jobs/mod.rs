@@ -3,8 +3,8 @@
 //! ```text
 //!  calendar ──due──┐
 //!  operator ──start┴─► row in the store ──take: lease──► step ──keep: cursor, progress, lease──► step … ──► end
-//!                                            ▲             │ the node dies, or loses the lease
-//!                                            └─────────────┘ another goes on from the cursor
+//!                                            ▲             │ the node dies, loses the lease, or the step is to be retried
+//!                                            └─────────────┘ whoever takes it goes on from the cursor
 //! ```
 //!
 //! Invariant: a step may be done twice, by a holder that was slow and by the one after it, so every step has its effect
@@ -206,9 +206,9 @@ impl Jobs {
         UnixMillis(self.clock.now().0)
     }
 
-    fn lease_until(&self) -> UnixMillis {
-        let lease_ms = u64::try_from(self.options.lease.as_millis()).unwrap_or(u64::MAX);
-        UnixMillis(self.now().0.saturating_add(lease_ms))
+    fn after(&self, span: Duration) -> UnixMillis {
+        let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        UnixMillis(self.now().0.saturating_add(span_ms))
     }
 }
 

@@ -11,8 +11,8 @@ use metrics::Gauge;
 
 use super::{Arguments, JobKind, Jobs, JobsOptions, Step, StepError, decode};
 
-/// Pause after a step that failed, doubled up to the lease.
-const BACKOFF_MIN: Duration = Duration::from_millis(200);
+/// When a job may be taken again after a step that failed. Once it has failed again, a third of the lease later each time.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// Names of jobs that are known to be created, so that the store is not asked at every poll. Then it is asked once more.
 const KNOWN_MAX: usize = 10_000;
 
@@ -66,7 +66,7 @@ impl Jobs {
             return false;
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return false };
-        let taken = self.store.take_job(kinds, &self.node, self.now(), self.lease_until()).await;
+        let taken = self.store.take_job(kinds, &self.node, self.now(), self.after(self.options.lease)).await;
         let held = match taken {
             Ok(Some(held)) => held,
             Ok(None) => return false,
@@ -112,14 +112,12 @@ impl Jobs {
 
     /// Does steps until the job has ended. None when it is no longer this node's, or was given up.
     async fn steps(&self, kind: &dyn JobKind, held: &mut JobRow, arguments: &Arguments) -> Option<JobEnd> {
-        let mut backoff = BACKOFF_MIN;
         loop {
             if held.cancel_requested {
                 return Some(JobEnd::Cancelled);
             }
             if self.stopping.is_cancelled() {
-                // Not told, another node has to wait for the lease.
-                let _ = self.store.yield_job(held, self.now()).await;
+                self.give_up(held, Duration::ZERO).await;
                 return None;
             }
             let step = self.step(kind, held, arguments).await?;
@@ -132,24 +130,29 @@ impl Jobs {
                 }
                 Err(StepError::Fatal(why)) => return Some(JobEnd::Failed(why.into())),
                 Err(StepError::Retry(why)) => {
-                    tracing::warn!(job = %held.job.id, why, "a step of a job failed; trying again");
-                    held.error = Some(why.into());
-                    self.keep(held).await?;
-                    tokio::select! {
-                        () = self.stopping.cancelled() => {}
-                        () = tokio::time::sleep(backoff) => {}
-                    }
-                    backoff = (backoff * 2).min(self.options.lease / 3);
-                    continue;
+                    tracing::warn!(job = %held.job.id, why, "a step of a job failed; it is tried again");
+                    // Its place goes to whatever else there is to do: what fails for hours keeps no other job waiting.
+                    let is_first = held.error.replace(why.into()).is_none();
+                    let pause = if is_first { RETRY_AFTER } else { renew_after(&self.options) };
+                    self.give_up(held, pause).await;
+                    return None;
                 }
             }
             held.error = None;
-            backoff = BACKOFF_MIN;
             fail::fail_point!("job-step-done", |_| None);
             self.keep(held).await?;
             if is_done {
                 return Some(JobEnd::Succeeded);
             }
+        }
+    }
+
+    /// Lets go of a job, for any node to take again after a pause.
+    async fn give_up(&self, held: &JobRow, pause: Duration) {
+        let until = self.after(pause);
+        // Not told, whoever takes it has to wait for the lease.
+        if let Err(error) = self.store.yield_job(held, until, self.now()).await {
+            tracing::debug!(%error, job = %held.job.id, "cannot give up a job");
         }
     }
 
@@ -176,7 +179,7 @@ impl Jobs {
     /// Notes the progress and renews the lease. None when the job is another's now, or may be. A store that does not answer
     /// is no reason to stop before the lease is over.
     async fn keep(&self, held: &mut JobRow) -> Option<()> {
-        match self.store.keep_job(held, self.now(), self.lease_until()).await {
+        match self.store.keep_job(held, self.now(), self.after(self.options.lease)).await {
             Ok(Some(kept)) => *held = kept,
             Ok(None) => {
                 tracing::warn!(job = %held.job.id, "another node has the job now");

@@ -62,6 +62,24 @@ impl JobKind for Count {
     }
 }
 
+/// Fails for ever.
+struct Stuck;
+
+#[async_trait]
+impl JobKind for Stuck {
+    fn name(&self) -> &'static str {
+        "stuck"
+    }
+
+    fn check(&self, _: &Arguments) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn step(&self, _: &JobRow, _: &Arguments) -> Result<Step, StepError> {
+        Err(StepError::Retry("not now".into()))
+    }
+}
+
 struct Idle<'a>(&'a AtomicUsize);
 
 impl Drop for Idle<'_> {
@@ -88,14 +106,18 @@ impl House {
 
     fn jobs(&self, node: &str, lease: Duration) -> Arc<Jobs> {
         let options = JobsOptions { poll_every: Duration::from_millis(10), lease, running_max: 2 };
-        let kinds: Vec<Arc<dyn JobKind>> = vec![Arc::clone(&self.kind) as Arc<dyn JobKind>];
+        let kinds: Vec<Arc<dyn JobKind>> = vec![Arc::clone(&self.kind) as Arc<dyn JobKind>, Arc::new(Stuck)];
         Jobs::new(node.into(), Arc::clone(&self.store), Arc::clone(&self.clock), options, kinds)
     }
 
     async fn until(&self, what: &str, is_so: impl Fn(&JobRow) -> bool) -> JobRow {
+        self.until_job(&id(), what, is_so).await
+    }
+
+    async fn until_job(&self, id: &JobId, what: &str, is_so: impl Fn(&JobRow) -> bool) -> JobRow {
         let started = Instant::now();
         loop {
-            let row = self.store.job(&id()).await.expect("the store answers");
+            let row = self.store.job(id).await.expect("the store answers");
             if let Some(row) = row.filter(|row| is_so(row)) {
                 return row;
             }
@@ -147,7 +169,7 @@ async fn what_an_operator_gives_is_checked() {
     let said = async |kind: &str, arguments: Arguments| {
         jobs.start(kind, &arguments, request()).await.expect_err("it is wrong").to_string()
     };
-    assert_eq!(said("cuont", to(1)).await, "there is no job of that kind; there are count");
+    assert_eq!(said("cuont", to(1)).await, "there is no job of that kind; there are count, stuck");
     assert_eq!(said("count", Arguments::new()).await, "to: required");
     let more = Arguments::from([("from".to_owned(), "1".to_owned())]);
     assert_eq!(said("count", more).await, "from: no such argument; accepted are to");
@@ -215,6 +237,29 @@ async fn a_step_that_fails_is_tried_again_and_told() {
     permits.add_permits(100);
     let ended = house.until("it ends", |row| row.state == JobState::Succeeded).await;
     assert_eq!(ended.error, None);
+}
+
+#[tokio::test]
+async fn jobs_that_fail_over_and_over_keep_no_other_waiting() {
+    let house = House::new(Count::default()).await;
+    let jobs = house.jobs("a", Duration::from_secs(1));
+    let _running = run(&jobs);
+    // More than there are places, and all of them older.
+    let stuck: Vec<JobId> = (0..4).map(|number| JobId::from(format!("stuck-{number}"))).collect();
+    for id in &stuck {
+        jobs.ensure(id.clone(), "stuck", &Arguments::new()).await.expect("it is created");
+    }
+    for id in &stuck {
+        house.until_job(id, "it fails again", |row| row.attempt >= 2 && row.error.is_some()).await;
+    }
+    jobs.start("count", &to(STEPS), request()).await.expect("it is started");
+    house.until("it ends", |row| row.state == JobState::Succeeded).await;
+    for id in &stuck {
+        let tried = house.until_job(id, "it is tried on", |row| row.attempt >= 4).await;
+        assert_eq!(tried.state, JobState::Running);
+        jobs.cancel(id).await.expect("the store answers").expect("it is there");
+        house.until_job(id, "it is stopped", |row| row.state == JobState::Cancelled).await;
+    }
 }
 
 #[tokio::test]

@@ -158,8 +158,8 @@ impl JobStore for PostgresStore {
         on!(self.workers, |connection| jobs::end_job(connection, held, end, now))
     }
 
-    async fn yield_job(&self, held: &JobRow, now: UnixMillis) -> Result<(), StoreError> {
-        on!(self.workers, |connection| jobs::yield_job(connection, held, now))
+    async fn yield_job(&self, held: &JobRow, until: UnixMillis, now: UnixMillis) -> Result<(), StoreError> {
+        on!(self.workers, |connection| jobs::yield_job(connection, held, until, now))
     }
 
     async fn cancel_job(&self, id: &JobId, now: UnixMillis) -> Result<Option<JobRow>, StoreError> {

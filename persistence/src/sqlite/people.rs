@@ -181,9 +181,9 @@ impl JobStore for SqliteStore {
         self.answer(jobs::end_job(&mut connection, held, end, now)).await
     }
 
-    async fn yield_job(&self, held: &JobRow, now: UnixMillis) -> Result<(), StoreError> {
+    async fn yield_job(&self, held: &JobRow, until: UnixMillis, now: UnixMillis) -> Result<(), StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(jobs::yield_job(&mut connection, held, now)).await
+        self.answer(jobs::yield_job(&mut connection, held, until, now)).await
     }
 
     async fn cancel_job(&self, id: &JobId, now: UnixMillis) -> Result<Option<JobRow>, StoreError> {

@@ -77,8 +77,27 @@ pub(crate) async fn a_job_is_one_nodes_at_a_time(fixture: &Fixture) {
 pub(crate) async fn a_job_that_is_given_up_is_taken_at_once(fixture: &Fixture) {
     fixture.store.create_job(&job("first", 1)).await.unwrap();
     let held = take(fixture, "a", 0).await.unwrap();
-    fixture.store.yield_job(&held, at(1)).await.unwrap();
+    fixture.store.yield_job(&held, at(1), at(1)).await.unwrap();
     assert_eq!(take(fixture, "b", 1).await.unwrap().attempt, 2);
+}
+
+pub(crate) async fn a_job_that_is_given_up_for_a_while_keeps_no_other_waiting(fixture: &Fixture) {
+    let store = &fixture.store;
+    store.create_job(&job("failing", 1)).await.unwrap();
+    let mut held = take(fixture, "a", 1).await.unwrap();
+    held.error = Some("not now".into());
+    store.yield_job(&held, at(5), at(2)).await.unwrap();
+    assert_eq!(take(fixture, "b", 4).await, None);
+    let row = store.job(&"failing".into()).await.unwrap().unwrap();
+    assert_eq!((row.state, row.holder, row.error.as_deref()), (JobState::Running, None, Some("not now")));
+    // It is older than this one, and has waited less.
+    store.create_job(&job("new", 4)).await.unwrap();
+    assert_eq!(take(fixture, "b", 5).await.unwrap().job.id.as_str(), "new");
+    let again = take(fixture, "b", 5).await.unwrap();
+    assert_eq!((again.job.id.as_str(), again.attempt), ("failing", 2));
+    // Whoever had it before has no say in it.
+    store.yield_job(&held, at(6), at(6)).await.unwrap();
+    assert_eq!(store.job(&"failing".into()).await.unwrap(), Some(again));
 }
 
 pub(crate) async fn of_many_nodes_one_takes_a_job(fixture: &Fixture) {

@@ -117,6 +117,7 @@ conformance! {
         a_job_is_created_once,
         a_job_is_one_nodes_at_a_time,
         a_job_that_is_given_up_is_taken_at_once,
+        a_job_that_is_given_up_for_a_while_keeps_no_other_waiting,
         of_many_nodes_one_takes_a_job,
         a_job_can_be_stopped,
         ended_jobs_are_forgotten_in_time,
