@@ -130,6 +130,11 @@ fn describe() {
         "differences that comparisons with the provider's books have left, by kind"
     );
     describe_counter!(
+        "earlybird_reconcile_unanswered_total",
+        Unit::Count,
+        "orders that could not be compared because the payment provider gave no definite answer"
+    );
+    describe_counter!(
         "earlybird_payments_unknown_total",
         Unit::Count,
         "payments whose outcome had to be asked for"

@@ -17,7 +17,7 @@ use crate::audit::audit_live;
 use crate::catalog::{PerformanceSpec, import_venue};
 use crate::directory::ActivateError;
 use crate::node::{Node, NodeOptions};
-use crate::payments::{PaymentsOptions, Provider, Settled, TossOptions};
+use crate::payments::{PaymentsOptions, Provider, Settled, TossOptions, Window};
 use crate::reply::{Failure, Reply, Unavailable};
 use crate::shard::{Job, OfferNews, SeatMapUpdate, Shard, ShardMessage};
 
@@ -332,6 +332,44 @@ async fn a_node_that_lost_its_buckets_writes_nothing_and_says_so() {
     let taken = new.directory.shard(&id).await.expect("the new owner serves");
     let statuses = taken.read(|state| [1, 2].map(|seat| state.seat_status(SeatIndex(seat))));
     assert_eq!(statuses, [Some(SeatStatus::Held), Some(SeatStatus::Free)]);
+    drop(old);
+    new.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_a_performance_that_another_node_owns_are_left_to_it() {
+    let house = House::new();
+    let (_simulator, options) = provider().await;
+    let (old, shard) = house.start(options.clone()).await;
+    let id = held(shard.call(hold(1, "ann", 1), None).await);
+    let payment = Action::BeginPayment {
+        buyer: BuyerId::from("ann"),
+        hold: id,
+        amount_minor: 1_000,
+        // The provider says no, and takes the money all the same.
+        payment_key: "sim.done-REJECT_CARD_PAYMENT.1".into(),
+        coupon: None,
+    };
+    shard.call(command(2, payment), None).await.expect("the payment begins");
+    let settled = old.payments.settle(&shard, OrderId(1)).await;
+    assert!(matches!(settled, Settled::Declined { .. }), "{settled:?}");
+
+    let new = Node::start(NodeOptions { node_id: "node-2".into(), ..options }, Arc::clone(&old.store))
+        .await
+        .expect("the second node starts");
+    assert_eq!(old.check_ownership().await.expect("the store answers"), 0);
+    let now = old.clock.now();
+    let window = Window { from: Timestamp(now.0 - 3_600_000), to: now.plus(Millis(60_000)) };
+    for repairs in [false, true] {
+        let summary = old.payments.reconcile(window, repairs, &|_| {}).await.expect("it is compared");
+        assert_eq!((summary.elsewhere, summary.left, summary.repaired), (1, 1, 0), "{summary:?}");
+        assert_eq!(summary.findings, []);
+    }
+    let shard = new.directory.shard(&PerformanceId::from("carmen")).await.expect("it is the new node's");
+    until("its owner sets it right", || {
+        shard.read(|state| state.seat_status(SeatIndex(1))) == Some(SeatStatus::Sold)
+    })
+    .await;
     drop(old);
     new.drain().await;
 }

@@ -56,10 +56,13 @@ macro_rules! payment_queries {
 
         pub(crate) async fn open_webhooks(
             connection: &mut $connection,
+            after: Option<&WebhookRow>,
             limit: usize,
         ) -> Result<Vec<WebhookRow>, StoreError> {
-            let query =
-                sqlx::query_as(include_str!("../sql/shared/open_webhooks.sql")).bind(page_limit(limit));
+            let query = sqlx::query_as(include_str!("../sql/shared/open_webhooks.sql"))
+                .bind(after.map_or(-1, |row| saturating(row.received_at.0)))
+                .bind(after.map_or("", |row| &*row.transmission_id))
+                .bind(page_limit(limit));
             query.fetch_all(connection).await.map_err(store_error)?.into_iter().map(webhook).collect()
         }
 
@@ -110,10 +113,12 @@ macro_rules! payment_queries {
         pub(crate) async fn orders_of_payment(
             connection: &mut $connection,
             payment_key: &str,
+            hold: HoldId,
             limit: usize,
         ) -> Result<Vec<(PerformanceId, OrderId)>, StoreError> {
             let query = sqlx::query_as(include_str!("../sql/shared/orders_of_payment.sql"))
                 .bind(payment_key)
+                .bind(saturating(hold.0))
                 .bind(page_limit(limit));
             let found: Vec<(String, i64)> = query.fetch_all(connection).await.map_err(store_error)?;
             let row = |(performance, order): (String, i64)| {
@@ -129,7 +134,7 @@ macro_rules! payment_queries {
 pub(crate) mod postgres {
     use super::{account, webhook};
     use crate::error::StoreError;
-    use crate::ids::{OrderId, PerformanceId, UnixMillis};
+    use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
     use crate::payments::{DepositAccountRow, WebhookRow};
     use crate::queries::{page_limit, saturating, store_error};
     use crate::rows::unsigned;
@@ -141,7 +146,7 @@ pub(crate) mod postgres {
 pub(crate) mod sqlite {
     use super::{account, webhook};
     use crate::error::StoreError;
-    use crate::ids::{OrderId, PerformanceId, UnixMillis};
+    use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
     use crate::payments::{DepositAccountRow, WebhookRow};
     use crate::queries::{page_limit, saturating, store_error};
     use crate::rows::unsigned;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::StoreError;
-use crate::ids::{OrderId, PerformanceId, UnixMillis};
+use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
 
 /// Something that the provider has told of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +64,15 @@ pub trait PaymentStore {
     /// [`StoreError::Unavailable`]: do it again.
     async fn settle_webhook(&self, transmission_id: &str) -> Result<(), StoreError>;
 
-    /// Up to `limit` tellings that nobody has looked at, oldest first.
+    /// Up to `limit` tellings that nobody has looked at, oldest first, those behind the row `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    async fn open_webhooks(&self, limit: usize) -> Result<Vec<WebhookRow>, StoreError>;
+    async fn open_webhooks(
+        &self,
+        after: Option<&WebhookRow>,
+        limit: usize,
+    ) -> Result<Vec<WebhookRow>, StoreError>;
 
     /// Forgets tellings from before that time that were looked at. Returns how many.
     ///
@@ -101,14 +105,15 @@ pub trait PaymentStore {
         order_reference: &str,
     ) -> Result<Option<DepositAccountRow>, StoreError>;
 
-    /// Up to `limit` orders with this payment key, newest first. More than one when a buyer tried again with a key that had
-    /// been declined.
+    /// Up to `limit` orders with this payment key that pay a hold of this number, newest first. More than one when a buyer
+    /// tried again with a key that had been declined, also at another performance.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn orders_of_payment(
         &self,
         payment_key: &str,
+        hold: HoldId,
         limit: usize,
     ) -> Result<Vec<(PerformanceId, OrderId)>, StoreError>;
 }

@@ -31,8 +31,8 @@ const SETTLED_AFTER: Duration = Duration::from_secs(60);
 /// Length of the window by default.
 const WINDOW: Duration = Duration::from_secs(24 * 3_600);
 
-/// Options of `earlybird reconcile`. It ends with exit code 0 when both sides agree, 1 when differences are left, 2 when it
-/// cannot tell.
+/// Options of `earlybird reconcile`. It ends with exit code 0 when both sides agree, 1 when differences are left or orders
+/// could not be compared, 2 when it cannot tell.
 #[derive(Debug, Args)]
 pub(super) struct ReconcileArgs {
     /// Node to ask
@@ -73,6 +73,8 @@ struct Report {
     asked: u64,
     repaired: u64,
     left: u64,
+    unanswered: u64,
+    elsewhere: u64,
     captured_minor: i64,
     cancelled_minor: i64,
     differences: Vec<Row>,
@@ -168,6 +170,8 @@ fn summed(report: Report, summary: &ReconcileSummary) -> Report {
         asked: summary.asked,
         repaired: summary.repaired,
         left: summary.left,
+        unanswered: summary.unanswered,
+        elsewhere: summary.elsewhere,
         captured_minor: summary.captured_minor,
         cancelled_minor: summary.cancelled_minor,
         ..report
@@ -197,6 +201,13 @@ fn print(report: &Report, output: Output, to: &mut dyn Write) -> anyhow::Result<
         writeln!(to, "{table}")?;
     }
     writeln!(to, "{} repaired, {} left", report.repaired, report.left)?;
+    if report.unanswered + report.elsewhere > 0 {
+        writeln!(
+            to,
+            "not compared: {} without an answer from the provider, {} of performances that other nodes own",
+            report.unanswered, report.elsewhere
+        )?;
+    }
     Ok(())
 }
 
@@ -214,11 +225,18 @@ mod tests {
             theirs_minor: 1_000,
             repaired: true,
         };
-        let report = Report { repaired: 1, differences: vec![row(difference)], ..Report::default() };
+        let differences = vec![row(difference)];
+        let report = Report { repaired: 1, left: 2, unanswered: 2, differences, ..Report::default() };
         let mut text = Vec::new();
         print(&report, Output::Table, &mut text).expect("it prints");
         let text = String::from_utf8(text).expect("text");
-        for part in ["CAPTURED_LATE", "performances/carmen/orders/7", "1000", "1 repaired, 0 left"] {
+        for part in [
+            "CAPTURED_LATE",
+            "performances/carmen/orders/7",
+            "1000",
+            "1 repaired, 2 left",
+            "2 without an answer",
+        ] {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -212,7 +212,12 @@ impl Directory {
             match &activation {
                 Ok(shard) => drop(slots.insert(id, Slot::Active(Arc::clone(shard)))),
                 Err(error) => {
-                    if *error != ActivateError::NotFound {
+                    // Asked about what is not there or another's, a node has nothing to tell.
+                    let is_ours = !matches!(
+                        error,
+                        ActivateError::NotFound | ActivateError::Unavailable(Unavailable::NotOwner)
+                    );
+                    if is_ours {
                         tracing::warn!(performance = %id, ?error, "cannot load a performance");
                     }
                     slots.remove(&id);

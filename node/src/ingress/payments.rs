@@ -102,6 +102,8 @@ fn wire_summary(summary: &Summary) -> v1::ReconcileSummary {
         left: summary.left,
         captured_minor: minor(summary.captured_minor),
         cancelled_minor: minor(summary.cancelled_minor),
+        unanswered: summary.unanswered,
+        elsewhere: summary.elsewhere,
     }
 }
 

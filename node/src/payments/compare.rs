@@ -110,7 +110,12 @@ impl OrderFacts {
         let differ =
             |kind| Verdict::Differ(Difference { kind, ours_minor: self.balance_minor(), theirs_minor });
         let is_captured = theirs_minor > 0;
+        // Neither a settlement nor a late sale may take another sum for the seats: somebody has to look at it.
+        let is_another_amount = is_captured && record.is_some_and(|record| !self.is_of_amount(record));
         match self.state {
+            OrderStateName::Paying | OrderStateName::Declined if is_another_amount => {
+                differ(DifferenceKind::Amount)
+            }
             OrderStateName::Paying if is_captured => differ(DifferenceKind::Unsettled),
             OrderStateName::Declined if is_captured => differ(DifferenceKind::CapturedLate),
             OrderStateName::Paying | OrderStateName::Declined => Verdict::Agree,
@@ -137,8 +142,12 @@ impl OrderFacts {
         }
     }
 
+    fn is_of_amount(&self, record: &PaymentRecord) -> bool {
+        record.amount_minor == self.amount_minor && record.currency == self.currency
+    }
+
     fn compare_captured(&self, record: &PaymentRecord, theirs_minor: i64) -> Option<DifferenceKind> {
-        if record.amount_minor != self.amount_minor || record.currency != self.currency {
+        if !self.is_of_amount(record) {
             return Some(DifferenceKind::Amount);
         }
         match theirs_minor.cmp(&self.balance_minor()) {
@@ -202,6 +211,12 @@ mod tests {
             (OrderStateName::Declined, DifferenceKind::CapturedLate),
         ] {
             check(&facts(state, 0), captured(), Some(kind));
+            let more = PaymentRecord { amount_minor: 1_001, ..record(PaymentState::Captured, 1_001) };
+            check(&facts(state, 0), more, Some(DifferenceKind::Amount));
+            let dollars = PaymentRecord { currency: "USD".into(), ..record(PaymentState::Captured, 1_000) };
+            check(&facts(state, 0), dollars, Some(DifferenceKind::Amount));
+            // Some of it went back already.
+            check(&facts(state, 0), Some(record(PaymentState::Captured, 400)), Some(kind));
             check(&facts(state, 0), None, None);
             check(&facts(state, 0), Some(record(PaymentState::Open, 1_000)), None);
             check(&facts(state, 0), Some(record(PaymentState::Cancelled, 0)), None);

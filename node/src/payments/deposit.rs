@@ -84,7 +84,10 @@ impl Payments {
         // The performance's own deadline may be sooner than the provider's.
         let look =
             |shard: &Arc<crate::shard::Shard>| shard.read(|state| state.order(bill.order)?.deposit_deadline);
-        self.on_shard(performance, look).await.map_or(Awaited::Over, Awaited::Until)
+        match self.on_shard(performance, look).await {
+            Ok(Some(deadline)) => Awaited::Until(deadline),
+            Ok(None) | Err(_) => Awaited::Over,
+        }
     }
 
     async fn keep_account(

@@ -15,6 +15,7 @@ mod compare;
 mod confirming;
 mod deposit;
 mod gateway;
+mod matching;
 mod off;
 mod outage;
 mod outcome;

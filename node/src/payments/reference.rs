@@ -23,6 +23,12 @@ pub fn order_reference(performance: &PerformanceId, hold: HoldId) -> String {
     format!("{}{hold}", order_reference_prefix(performance))
 }
 
+/// The hold of an order reference; none when it is not one of ours.
+pub(super) fn hold_of(order_reference: &str) -> Option<HoldId> {
+    let (_, hold) = order_reference.rsplit_once('-')?;
+    hold.parse().ok().map(HoldId)
+}
+
 /// Key of an attempt at an order's charge. With the order in it, since a hold whose payment was declined is paid again under
 /// the same reference, and the provider repeats its answer to the same key whatever the body.
 pub(super) fn confirm_key(order_reference: &str, order: OrderId, attempt: u32) -> String {
@@ -54,6 +60,14 @@ mod tests {
             let reference = order_reference(&PerformanceId::from(name), HoldId(u64::MAX));
             let is_fit = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
             assert!((6..=64).contains(&reference.len()) && reference.chars().all(is_fit), "{reference}");
+            assert_eq!(hold_of(&reference), Some(HoldId(u64::MAX)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_of_ours_has_no_hold() {
+        for text in ["", "-", "carmen", "carmen-", "carmen-x", "carmen-18446744073709551616"] {
+            assert_eq!(hold_of(text), None, "{text}");
         }
     }
 

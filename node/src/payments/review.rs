@@ -8,6 +8,7 @@ use earlybird_persistence::PerformanceId;
 
 use super::compare::{Difference, DifferenceKind, OrderFacts, Verdict};
 use super::reference::order_reference;
+use super::shards::NotOurs;
 use super::under_way::Task;
 use super::{GatewayError, PaymentName, Payments};
 use crate::shard::Shard;
@@ -24,6 +25,8 @@ pub(super) enum Reviewed {
     Repaired(Difference),
     /// They differ.
     Differs(Difference),
+    /// Another node owns the performance: nothing was compared, and the order is left to its owner.
+    NotOurs,
 }
 
 impl Payments {
@@ -38,8 +41,9 @@ impl Payments {
         repairs: bool,
     ) -> Result<Reviewed, GatewayError> {
         let found = match self.verdict(performance, order).await? {
-            Verdict::Agree => return Ok(Reviewed::Agrees),
-            Verdict::Differ(difference) => difference,
+            Ok(Verdict::Agree) => return Ok(Reviewed::Agrees),
+            Ok(Verdict::Differ(difference)) => difference,
+            Err(NotOurs) => return Ok(Reviewed::NotOurs),
         };
         if !repairs || !found.kind.is_repairable() {
             return Ok(Reviewed::Differs(found));
@@ -49,17 +53,26 @@ impl Payments {
         // What this sets going goes on when the wait ends.
         drop(tokio::time::timeout(REPAIR_MAX, self.repair(performance, order, found.kind)).await);
         Ok(match self.verdict(performance, order).await? {
-            Verdict::Agree => Reviewed::Repaired(found),
-            Verdict::Differ(difference) => Reviewed::Differs(difference),
+            Ok(Verdict::Agree) => Reviewed::Repaired(found),
+            Ok(Verdict::Differ(difference)) => Reviewed::Differs(difference),
+            Err(NotOurs) => Reviewed::NotOurs,
         })
     }
 
-    async fn verdict(&self, performance: &PerformanceId, order: OrderId) -> Result<Verdict, GatewayError> {
+    async fn verdict(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+    ) -> Result<Result<Verdict, NotOurs>, GatewayError> {
         // What is not durable yet may be looked at: all that follows from it goes through the journal, behind it.
         let look = |shard: &Arc<Shard>| shard.read(|state| facts(performance, state, order));
-        let Some(facts) = self.on_shard(performance, look).await else { return Ok(Verdict::Agree) };
+        let facts = match self.on_shard(performance, look).await {
+            Ok(Some(facts)) => facts,
+            Ok(None) => return Ok(Ok(Verdict::Agree)),
+            Err(NotOurs) => return Ok(Err(NotOurs)),
+        };
         let record = self.permitted(self.gateway.find(&facts.payment)).await?;
-        Ok(facts.compare(record.as_ref()))
+        Ok(Ok(facts.compare(record.as_ref())))
     }
 
     async fn repair(self: &Arc<Self>, performance: &PerformanceId, order: OrderId, kind: DifferenceKind) {
@@ -89,7 +102,7 @@ impl Payments {
                 Some(pending.map(|refund| refund.refund))
             })
         };
-        if let Some(Some(refund)) = self.on_shard(performance, look).await {
+        if let Ok(Some(Some(refund))) = self.on_shard(performance, look).await {
             self.join(Task::Refund(performance.clone(), refund)).await;
         }
     }

@@ -22,7 +22,7 @@ impl Payments {
         ticket: &Ticket,
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order));
-        let Some(mut bill) = self.on_shard(performance, look).await else { return };
+        let Ok(Some(mut bill)) = self.on_shard(performance, look).await else { return };
         die_at("pay-begun");
         let mut word = self.word_on(&mut bill, asks_first, ticket).await;
         if let Word::AwaitingDeposit(deposit) = word {
@@ -56,7 +56,7 @@ impl Payments {
         ticket: &Ticket,
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| repayment(performance, state, refund));
-        let Some(mut repayment) = self.on_shard(performance, look).await else { return };
+        let Ok(Some(mut repayment)) = self.on_shard(performance, look).await else { return };
         die_at("refund-begun");
         let action = match self.word_on_refund(&mut repayment, asks_first, ticket).await {
             RefundWord::Done => Action::CompleteRefund { refund },

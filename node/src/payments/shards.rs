@@ -26,6 +26,10 @@ pub(super) enum Noted {
     NotOurs,
 }
 
+/// Another node owns the performance, or this one is going down: its next owner finds in the journal what there is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotOurs;
+
 impl Payments {
     /// Brings an outcome into the journal.
     pub(super) async fn note(&self, performance: &PerformanceId, action: Action) -> Noted {
@@ -51,20 +55,21 @@ impl Payments {
         Noted::NotOurs
     }
 
-    /// Looks at a performance; none when there is nothing to do any more.
+    /// Looks at a performance; none when there is no such performance, or nothing in it to look at.
+    ///
+    /// # Errors
+    /// [`NotOurs`]: its owner is to look at it.
     pub(super) async fn on_shard<T>(
         &self,
         performance: &PerformanceId,
         look: impl Fn(&Arc<Shard>) -> Option<T>,
-    ) -> Option<T> {
+    ) -> Result<Option<T>, NotOurs> {
         let mut pause = self.options.retry_after;
-        loop {
-            let directory = self.directory.get()?.upgrade()?;
+        while let Some(directory) = self.directory.get().and_then(std::sync::Weak::upgrade) {
             match directory.shard(performance).await {
-                Ok(shard) => return look(&shard),
-                Err(ActivateError::Unavailable(Unavailable::NotOwner) | ActivateError::NotFound) => {
-                    return None;
-                }
+                Ok(shard) => return Ok(look(&shard)),
+                Err(ActivateError::Unavailable(Unavailable::NotOwner)) => return Err(NotOurs),
+                Err(ActivateError::NotFound) => return Ok(None),
                 Err(error) => {
                     tracing::debug!(%performance, ?error, "cannot look at a payment yet; trying again");
                 }
@@ -73,5 +78,6 @@ impl Payments {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_AFTER_MAX);
         }
+        Err(NotOurs)
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{PostgresStore, on};
 use crate::error::StoreError;
-use crate::ids::{OrderId, PerformanceId, UnixMillis};
+use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
 use crate::payment_queries::postgres as queries;
 use crate::payments::{DepositAccountRow, PaymentStore, WebhookRow};
 use crate::wait::answer_within;
@@ -19,8 +19,12 @@ impl PaymentStore for PostgresStore {
         on!(self.workers, |connection| queries::settle_webhook(connection, transmission_id))
     }
 
-    async fn open_webhooks(&self, limit: usize) -> Result<Vec<WebhookRow>, StoreError> {
-        on!(self.readers, |connection| queries::open_webhooks(connection, limit))
+    async fn open_webhooks(
+        &self,
+        after: Option<&WebhookRow>,
+        limit: usize,
+    ) -> Result<Vec<WebhookRow>, StoreError> {
+        on!(self.readers, |connection| queries::open_webhooks(connection, after, limit))
     }
 
     async fn forget_webhooks(&self, before: UnixMillis) -> Result<u64, StoreError> {
@@ -49,8 +53,9 @@ impl PaymentStore for PostgresStore {
     async fn orders_of_payment(
         &self,
         payment_key: &str,
+        hold: HoldId,
         limit: usize,
     ) -> Result<Vec<(PerformanceId, OrderId)>, StoreError> {
-        on!(self.readers, |connection| queries::orders_of_payment(connection, payment_key, limit))
+        on!(self.readers, |connection| queries::orders_of_payment(connection, payment_key, hold, limit))
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use crate::error::StoreError;
-use crate::ids::{OrderId, PerformanceId, UnixMillis};
+use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
 use crate::payment_queries::sqlite as queries;
 use crate::payments::{DepositAccountRow, PaymentStore, WebhookRow};
 
@@ -20,9 +20,13 @@ impl PaymentStore for SqliteStore {
         self.answer(queries::settle_webhook(&mut connection, transmission_id)).await
     }
 
-    async fn open_webhooks(&self, limit: usize) -> Result<Vec<WebhookRow>, StoreError> {
+    async fn open_webhooks(
+        &self,
+        after: Option<&WebhookRow>,
+        limit: usize,
+    ) -> Result<Vec<WebhookRow>, StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(queries::open_webhooks(&mut connection, limit)).await
+        self.answer(queries::open_webhooks(&mut connection, after, limit)).await
     }
 
     async fn forget_webhooks(&self, before: UnixMillis) -> Result<u64, StoreError> {
@@ -55,9 +59,10 @@ impl PaymentStore for SqliteStore {
     async fn orders_of_payment(
         &self,
         payment_key: &str,
+        hold: HoldId,
         limit: usize,
     ) -> Result<Vec<(PerformanceId, OrderId)>, StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(queries::orders_of_payment(&mut connection, payment_key, limit)).await
+        self.answer(queries::orders_of_payment(&mut connection, payment_key, hold, limit)).await
     }
 }

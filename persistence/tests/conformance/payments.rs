@@ -1,6 +1,6 @@
 //! Webhooks are taken once, accounts are found, and payments lead to their orders.
 
-use earlybird_persistence::{AppendBatch, DepositAccountRow, OrderId, UnixMillis, WebhookRow};
+use earlybird_persistence::{AppendBatch, DepositAccountRow, HoldId, OrderId, UnixMillis, WebhookRow};
 
 use crate::support::{Fixture, order};
 
@@ -30,11 +30,15 @@ pub(crate) async fn a_webhook_is_taken_once(fixture: &Fixture) {
     assert!(store.take_webhook(&webhook("t-2", 20)).await.unwrap());
     assert!(store.take_webhook(&webhook("t-1", 10)).await.unwrap());
     assert!(!store.take_webhook(&webhook("t-2", 30)).await.unwrap(), "a repeat");
-    assert_eq!(store.open_webhooks(10).await.unwrap(), [webhook("t-1", 10), webhook("t-2", 20)]);
-    assert_eq!(store.open_webhooks(1).await.unwrap(), [webhook("t-1", 10)]);
+    assert_eq!(store.open_webhooks(None, 10).await.unwrap(), [webhook("t-1", 10), webhook("t-2", 20)]);
+    assert_eq!(store.open_webhooks(None, 1).await.unwrap(), [webhook("t-1", 10)]);
+    let after = async |row: &WebhookRow| store.open_webhooks(Some(row), 10).await.unwrap();
+    assert_eq!(after(&webhook("t-1", 10)).await, [webhook("t-2", 20)]);
+    assert_eq!(after(&webhook("t-1", 20)).await, [webhook("t-2", 20)]);
+    assert_eq!(after(&webhook("t-2", 20)).await, []);
     store.settle_webhook("t-1").await.unwrap();
     store.settle_webhook("never-came").await.unwrap();
-    assert_eq!(store.open_webhooks(10).await.unwrap(), [webhook("t-2", 20)]);
+    assert_eq!(store.open_webhooks(None, 10).await.unwrap(), [webhook("t-2", 20)]);
     assert!(!store.take_webhook(&webhook("t-1", 40)).await.unwrap(), "it was looked at");
 }
 
@@ -68,14 +72,20 @@ pub(crate) async fn an_account_is_found_by_its_order_and_its_reference(fixture: 
 pub(crate) async fn a_payment_leads_to_its_orders(fixture: &Fixture) {
     let writer = fixture.writer(3).await;
     let mut batch: AppendBatch = writer.batch("carmen", 1, 1);
-    for (number, key) in [(1, Some("a")), (2, Some("b")), (3, Some("a")), (4, None)] {
+    for (number, hold, key) in
+        [(1, 7, Some("a")), (2, 7, Some("b")), (3, 7, Some("a")), (4, 7, None), (5, 8, Some("a"))]
+    {
         let mut row = order("carmen", number, 1_000 + number);
         row.payment_key = key.map(Into::into);
+        row.hold = HoldId(hold);
         batch.orders.push(row);
     }
     fixture.store.append(&batch).await.unwrap();
-    let of = async |key: &str, limit| fixture.store.orders_of_payment(key, limit).await.unwrap();
-    assert_eq!(of("a", 10).await, [("carmen".into(), OrderId(3)), ("carmen".into(), OrderId(1))]);
-    assert_eq!(of("a", 1).await, [("carmen".into(), OrderId(3))]);
-    assert_eq!(of("c", 10).await, []);
+    let of = async |key: &str, hold, limit| {
+        fixture.store.orders_of_payment(key, HoldId(hold), limit).await.unwrap()
+    };
+    assert_eq!(of("a", 7, 10).await, [("carmen".into(), OrderId(3)), ("carmen".into(), OrderId(1))]);
+    assert_eq!(of("a", 7, 1).await, [("carmen".into(), OrderId(3))]);
+    assert_eq!(of("a", 8, 10).await, [("carmen".into(), OrderId(5))]);
+    assert_eq!(of("c", 7, 10).await, []);
 }

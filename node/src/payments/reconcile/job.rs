@@ -57,23 +57,54 @@ impl JobKind for Reconciliation {
     async fn step(&self, job: &JobRow, _: &Arguments) -> Result<Step, StepError> {
         let end = due_at(&job.job.id)?.saturating_sub(SETTLED_AFTER_MS);
         let start = end.saturating_sub(self.every_ms().saturating_mul(2));
-        let from = job.progress.cursor.parse().unwrap_or(start);
+        let Cursor { from, unanswered } =
+            Cursor::read(&job.progress.cursor).unwrap_or(Cursor { from: start, unanswered: 0 });
         let to = end.min(from + SLICE_MS);
         if from >= to {
-            return Ok(Step::Done(job.progress.clone()));
+            return ended(unanswered, job.progress.clone());
         }
         let window = Window { from: Timestamp(from), to: Timestamp(to) };
         let summary = self.payments.reconcile(window, true, &|_| {}).await?;
         for finding in summary.findings.iter().filter(|finding| !finding.is_repaired) {
             tracing::warn!(?finding, "an order and the provider's books differ");
         }
+        let unanswered = unanswered + summary.unanswered;
         let progress = JobProgress {
-            cursor: to.to_string().into(),
+            cursor: Cursor { from: to, unanswered }.write(),
             done: job.progress.done + summary.orders,
             ..job.progress.clone()
         };
-        Ok(if to >= end { Step::Done(progress) } else { Step::More(progress) })
+        if to >= end { ended(unanswered, progress) } else { Ok(Step::More(progress)) }
     }
+}
+
+/// How far the job has come: where the next slice begins, and the orders so far that the provider did not answer about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cursor {
+    from: u64,
+    unanswered: u64,
+}
+
+impl Cursor {
+    /// None at the beginning.
+    fn read(text: &str) -> Option<Self> {
+        let (from, unanswered) = text.split_once(' ')?;
+        Some(Self { from: from.parse().ok()?, unanswered: unanswered.parse().ok()? })
+    }
+
+    fn write(self) -> Box<str> {
+        format!("{} {}", self.from, self.unanswered).into()
+    }
+}
+
+/// Done only if every order was compared.
+fn ended(unanswered: u64, progress: JobProgress) -> Result<Step, StepError> {
+    if unanswered == 0 {
+        return Ok(Step::Done(progress));
+    }
+    Err(StepError::Fatal(format!(
+        "the provider gave no definite answer about {unanswered} orders; the next run looks at them again"
+    )))
 }
 
 impl From<ReconcileError> for StepError {
@@ -84,5 +115,23 @@ impl From<ReconcileError> for StepError {
             ReconcileError::Provider(error) => Self::Retry(error.to_string()),
             ReconcileError::TooMany(_) => Self::Fatal(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let cursor = Cursor { from: u64::MAX, unanswered: 3 };
+        assert_eq!(Cursor::read(&cursor.write()), Some(cursor));
+        assert_eq!(Cursor::read(""), None);
+    }
+
+    #[test]
+    fn a_job_is_done_when_every_order_was_compared() {
+        assert_eq!(ended(0, JobProgress::default()), Ok(Step::Done(JobProgress::default())));
+        assert!(matches!(ended(1, JobProgress::default()), Err(StepError::Fatal(_))));
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!  provider: transactions ──► tallies by payment ─┐   same in both ──► agrees
 //!                                                 ├─► else ──► review: ask about the payment ──► agrees, repaired, differs
-//!  store: orders, newest first ───────────────────┘   tally without an order ──► captured without order
+//!  store: orders, newest first ───────────────────┘   │                              └ no answer, another node's: left
+//!                                                     └► tally without an order ──► captured without order
 //! ```
 //!
 //! A tally is only a way not to ask about every payment: nothing is reported that a question about the payment has not shown.
@@ -15,13 +16,14 @@ mod tally;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use earlybird_engine::{OrderId, Timestamp};
-use earlybird_persistence::{OrderRow, PerformanceId, StoreError};
+use earlybird_engine::{HoldId, OrderId, Timestamp};
+use earlybird_persistence::{OrderRow, PerformanceId, StoreError, UnixMillis, WebhookRow};
 use futures::{StreamExt as _, stream};
 
 pub(crate) use self::job::Reconciliation;
 use self::tally::Tallies;
 use super::compare::{Difference, DifferenceKind};
+use super::reference::order_reference;
 use super::review::Reviewed;
 use super::{GatewayError, PaymentName, Payments, Window};
 
@@ -70,8 +72,12 @@ pub struct Summary {
     pub asked: u64,
     /// Differences that were set right.
     pub repaired: u64,
-    /// Differences that are left.
+    /// What is not known to be right: differences that are left, and orders that were not compared.
     pub left: u64,
+    /// Of those left, orders about which the provider gave no definite answer.
+    pub unanswered: u64,
+    /// Of those left, orders whose performance another node owns. If differences are repaired, it was told to look at them.
+    pub elsewhere: u64,
     /// Captured in the window, in minor units; of all currencies together.
     pub captured_minor: i128,
     /// Given back in the window, likewise.
@@ -104,7 +110,7 @@ impl Payments {
             summary.orders += rows.len() as u64;
             let suspects = rows.iter().filter(|row| is_suspect(row, &mut tallies, &mut seen));
             let suspects: Vec<_> = suspects
-                .map(|row| (row.performance.clone(), OrderId(row.order.0), payment_key(row)))
+                .map(|row| (row.performance.clone(), OrderId(row.order.0), payment_name(row)))
                 .collect();
             self.review_all(suspects, repairs, &mut summary).await?;
             progress(summary.orders);
@@ -115,29 +121,50 @@ impl Payments {
 
     async fn review_all(
         self: &Arc<Self>,
-        suspects: Vec<(PerformanceId, OrderId, String)>,
+        suspects: Vec<(PerformanceId, OrderId, PaymentName)>,
         repairs: bool,
         summary: &mut Summary,
     ) -> Result<(), ReconcileError> {
         summary.asked += suspects.len() as u64;
-        let review = |(performance, order, payment_key): (PerformanceId, OrderId, String)| {
+        let review = |(performance, order, payment): (PerformanceId, OrderId, PaymentName)| {
             let payments = Arc::clone(self);
             async move {
                 let reviewed = payments.review(&performance, order, repairs).await;
-                (performance, order, payment_key, reviewed)
+                (performance, order, payment, reviewed)
             }
         };
         let mut reviews = stream::iter(suspects).map(review).buffer_unordered(AT_ONCE_MAX);
-        while let Some((performance, order, payment_key, reviewed)) = reviews.next().await {
-            let (difference, is_repaired) = match reviewed? {
-                Reviewed::Agrees => continue,
-                Reviewed::Repaired(difference) => (difference, true),
-                Reviewed::Differs(difference) => (difference, false),
+        while let Some((performance, order, payment, reviewed)) = reviews.next().await {
+            let (difference, is_repaired) = match reviewed {
+                Ok(Reviewed::Agrees) => continue,
+                Ok(Reviewed::Repaired(difference)) => (difference, true),
+                Ok(Reviewed::Differs(difference)) => (difference, false),
+                Ok(Reviewed::NotOurs) => {
+                    if repairs {
+                        self.leave_to_owner(performance, order).await?;
+                    }
+                    summary.add_elsewhere();
+                    continue;
+                }
+                Err(error @ GatewayError::Misconfigured(_)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%performance, %order, %error, "cannot compare an order");
+                    summary.add_unanswered();
+                    continue;
+                }
             };
-            let payment = PaymentName { order_reference: String::new(), payment_key };
             summary.add(Finding { order: Some((performance, order)), payment, difference, is_repaired });
         }
         Ok(())
+    }
+
+    /// Lets the node that owns the performance look at an order, as if the provider had told of it.
+    async fn leave_to_owner(&self, performance: PerformanceId, order: OrderId) -> Result<(), StoreError> {
+        let received_at = UnixMillis(self.clock.now().0);
+        let transmission_id = format!("reconcile:{performance}:{order}:{}", received_at.0).into();
+        let order = earlybird_persistence::OrderId(order.0);
+        let row = WebhookRow { transmission_id, performance, order, received_at };
+        self.store.take_webhook(&row).await.map(drop)
     }
 
     /// Payments that moved in the window and belong to no order that began in it: to an earlier one, or to none.
@@ -148,13 +175,12 @@ impl Payments {
         summary: &mut Summary,
     ) -> Result<(), ReconcileError> {
         let mut earlier = Vec::new();
-        for (payment_key, tally) in tallies.rest() {
-            match self.store.orders_of_payment(&payment_key, 1).await?.pop() {
-                Some((performance, order)) => earlier.push((performance, OrderId(order.0), payment_key)),
+        for (payment, tally) in tallies.rest() {
+            match self.order_of(&payment).await? {
+                Some((performance, order)) => earlier.push((performance, order, payment)),
                 None if tally.balance_minor() > 0 => {
                     let kind = DifferenceKind::CapturedWithoutOrder;
                     let difference = Difference { kind, ours_minor: 0, theirs_minor: tally.balance_minor() };
-                    let payment = PaymentName { order_reference: tally.order_reference, payment_key };
                     summary.add(Finding { order: None, payment, difference, is_repaired: false });
                 }
                 None => {}
@@ -178,23 +204,31 @@ impl Summary {
         }
     }
 
-    /// Whether nothing differs any more.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.left == 0
+    fn add_elsewhere(&mut self) {
+        self.elsewhere += 1;
+        self.left += 1;
+    }
+
+    fn add_unanswered(&mut self) {
+        metrics::counter!("earlybird_reconcile_unanswered_total").increment(1);
+        self.unanswered += 1;
+        self.left += 1;
     }
 }
 
-fn payment_key(row: &OrderRow) -> String {
-    row.payment_key.as_deref().unwrap_or_default().to_owned()
+fn payment_name(row: &OrderRow) -> PaymentName {
+    PaymentName {
+        order_reference: order_reference(&row.performance, HoldId(row.hold.0)),
+        payment_key: row.payment_key.as_deref().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Whether the provider must be asked about an order. Takes its payment's tally away. Rows come newest first: of the orders
-/// with one payment key only the newest can have its money.
-fn is_suspect(row: &OrderRow, tallies: &mut Tallies, seen: &mut HashSet<String>) -> bool {
-    let key = payment_key(row);
-    let tally = tallies.take(&key);
-    if key.is_empty() || row.amount_minor == 0 || !seen.insert(key) {
+/// with one payment only the newest can have its money.
+fn is_suspect(row: &OrderRow, tallies: &mut Tallies, seen: &mut HashSet<PaymentName>) -> bool {
+    let payment = payment_name(row);
+    let tally = tallies.take(&payment);
+    if payment.payment_key.is_empty() || row.amount_minor == 0 || !seen.insert(payment) {
         return false;
     }
     match &*row.state {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::ReconcileError;
-use crate::payments::{Direction, Payments, Transaction, Window};
+use crate::payments::{Direction, PaymentName, Payments, Transaction, Window};
 
 /// Transactions of one page.
 const PAGE_TRANSACTIONS: usize = 1_000;
@@ -13,16 +13,15 @@ const PAYMENTS_MAX: usize = 1_000_000;
 /// What moved for one payment, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    pub(super) order_reference: String,
     pub(super) currency: String,
     pub(super) captured_minor: i64,
     pub(super) cancelled_minor: i64,
 }
 
-/// All of them, by payment key.
+/// All of them, by payment.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
-    by_payment: HashMap<String, Tally>,
+    by_payment: HashMap<PaymentName, Tally>,
     captured_minor: i128,
     cancelled_minor: i128,
 }
@@ -44,19 +43,18 @@ impl Tallies {
     }
 
     /// Takes the tally of a payment away: whoever took it answers for it.
-    pub(super) fn take(&mut self, payment_key: &str) -> Option<Tally> {
-        self.by_payment.remove(payment_key)
+    pub(super) fn take(&mut self, payment: &PaymentName) -> Option<Tally> {
+        self.by_payment.remove(payment)
     }
 
     /// Those that nobody took.
-    pub(super) fn rest(self) -> impl Iterator<Item = (String, Tally)> {
+    pub(super) fn rest(self) -> impl Iterator<Item = (PaymentName, Tally)> {
         self.by_payment.into_iter()
     }
 
     fn add(&mut self, transaction: Transaction) {
         let Transaction { payment, direction, amount_minor, currency, .. } = transaction;
-        let tally = self.by_payment.entry(payment.payment_key).or_default();
-        tally.order_reference = payment.order_reference;
+        let tally = self.by_payment.entry(payment).or_default();
         tally.currency = currency;
         let (sum, all) = match direction {
             Direction::Captured => (&mut tally.captured_minor, &mut self.captured_minor),
@@ -96,30 +94,34 @@ mod tests {
     use earlybird_engine::Timestamp;
 
     use super::*;
-    use crate::payments::PaymentName;
+
+    fn payment(order_reference: &str, payment_key: &str) -> PaymentName {
+        PaymentName { order_reference: order_reference.into(), payment_key: payment_key.into() }
+    }
 
     #[test]
     fn movements_of_a_payment_add_up() {
         let mut tallies = Tallies::default();
-        for (key, direction, amount_minor) in [
-            ("a", Direction::Captured, 1_000),
-            ("b", Direction::Captured, 500),
-            ("a", Direction::Cancelled, 300),
-            ("a", Direction::Cancelled, 200),
+        for (reference, key, direction, amount_minor) in [
+            ("order", "a", Direction::Captured, 1_000),
+            ("order", "b", Direction::Captured, 400),
+            ("order", "a", Direction::Cancelled, 300),
+            ("other", "a", Direction::Captured, 100),
+            ("order", "a", Direction::Cancelled, 200),
         ] {
             tallies.add(Transaction {
                 transaction_key: "t".into(),
-                payment: PaymentName { order_reference: "order".into(), payment_key: key.into() },
+                payment: payment(reference, key),
                 direction,
                 amount_minor,
                 currency: "KRW".into(),
                 at: Timestamp(1),
             });
         }
-        assert_eq!((tallies.len(), tallies.sums()), (2, (1_500, 500)));
-        let tally = tallies.take("a").expect("it moved");
+        assert_eq!((tallies.len(), tallies.sums()), (3, (1_500, 500)));
+        let tally = tallies.take(&payment("order", "a")).expect("it moved");
         assert_eq!((tally.captured_minor, tally.cancelled_minor, tally.balance_minor()), (1_000, 500, 500));
-        assert_eq!(tallies.take("a"), None);
-        assert_eq!(tallies.rest().count(), 1);
+        assert_eq!(tallies.take(&payment("order", "a")), None);
+        assert_eq!(tallies.rest().count(), 2);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::payments::PaymentName;
+
 /// Longest text of a webhook that is looked at: keys are far shorter.
 const TEXT_BYTES_MAX: usize = 800;
 
@@ -10,8 +12,8 @@ const TEXT_BYTES_MAX: usize = 800;
 pub(super) enum Message {
     /// A payment changed.
     Payment {
-        /// The provider's key of it.
-        payment_key: String,
+        /// Which one.
+        payment: PaymentName,
         /// What it is now, it says.
         status: String,
     },
@@ -39,6 +41,7 @@ struct Wire {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Data {
+    order_id: Option<String>,
     payment_key: Option<String>,
     status: Option<String>,
 }
@@ -57,10 +60,11 @@ impl Message {
         match wire.event_type.as_deref() {
             Some("PAYMENT_STATUS_CHANGED") => {
                 let data = wire.data.ok_or("data: required")?;
-                Ok(Self::Payment {
+                let payment = PaymentName {
+                    order_reference: text(data.order_id, "data.orderId")?,
                     payment_key: text(data.payment_key, "data.paymentKey")?,
-                    status: text(data.status, "data.status")?,
-                })
+                };
+                Ok(Self::Payment { payment, status: text(data.status, "data.status")? })
             }
             None | Some("DEPOSIT_CALLBACK") => Ok(Self::Deposit {
                 order_reference: text(wire.order_id, "orderId")?,
@@ -88,10 +92,20 @@ mod tests {
     #[test]
     fn a_changed_payment_names_itself() {
         check(
-            r#"{"eventType":"PAYMENT_STATUS_CHANGED","createdAt":"x","data":{"paymentKey":"k","status":"DONE","more":1}}"#,
-            Ok(Message::Payment { payment_key: "k".into(), status: "DONE".into() }),
+            r#"{"eventType":"PAYMENT_STATUS_CHANGED","createdAt":"x","data":{"paymentKey":"k","orderId":"order-1","status":"DONE","more":1}}"#,
+            Ok(Message::Payment {
+                payment: PaymentName { order_reference: "order-1".into(), payment_key: "k".into() },
+                status: "DONE".into(),
+            }),
         );
-        check(r#"{"eventType":"PAYMENT_STATUS_CHANGED","data":{"status":"DONE"}}"#, Err("data.paymentKey"));
+        let without = |field: &str| {
+            let mut data = serde_json::json!({ "paymentKey": "k", "orderId": "order-1", "status": "DONE" });
+            data.as_object_mut().and_then(|data| data.remove(field)).expect("it was there");
+            serde_json::json!({ "eventType": "PAYMENT_STATUS_CHANGED", "data": data }).to_string()
+        };
+        check(&without("paymentKey"), Err("data.paymentKey"));
+        check(&without("orderId"), Err("data.orderId"));
+        check(&without("status"), Err("data.status"));
         check(r#"{"eventType":"PAYMENT_STATUS_CHANGED"}"#, Err("data: required"));
     }
 

@@ -14,11 +14,13 @@ mod endpoint;
 mod message;
 mod worker;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use earlybird_engine::{OrderId, OrderStateName};
 use earlybird_persistence as store;
 use earlybird_persistence::{PerformanceId, Store, StoreError, UnixMillis, WebhookRow};
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
 
@@ -71,6 +73,8 @@ pub struct Webhooks {
     payments: Arc<Payments>,
     /// Something was kept that is to be looked at.
     news: Notify,
+    /// Transmissions that are being looked at.
+    looking: Mutex<HashSet<Box<str>>>,
 }
 
 impl Webhooks {
@@ -80,7 +84,8 @@ impl Webhooks {
         directory: &Arc<Directory>,
         payments: Arc<Payments>,
     ) -> Arc<Self> {
-        Arc::new(Self { store, clock, directory: Arc::downgrade(directory), payments, news: Notify::new() })
+        let directory = Arc::downgrade(directory);
+        Arc::new(Self { store, clock, directory, payments, news: Notify::new(), looking: Mutex::default() })
     }
 
     /// Takes a webhook: the provider's name of this transmission, if it came with one, and the body.
@@ -104,9 +109,9 @@ impl Webhooks {
         let (performance, order, hint) = match Message::read(body) {
             Err(what) => return Ok(Received::Malformed(what)),
             Ok(Message::Other) => return Ok(Received::Ignored),
-            Ok(Message::Payment { payment_key, status }) => {
+            Ok(Message::Payment { payment, status }) => {
                 // An order is durable before the provider hears of its payment, so one that is not found is another shop's.
-                match self.store.orders_of_payment(&payment_key, 1).await?.pop() {
+                match self.payments.order_of(&payment).await? {
                     Some((performance, order)) => (performance, order, Some(status)),
                     None => return Ok(Received::Ignored),
                 }
@@ -118,10 +123,10 @@ impl Webhooks {
                 if !bool::from(account.secret.as_bytes().ct_eq(secret.as_bytes())) {
                     return Ok(Received::Forbidden);
                 }
-                (account.performance, account.order, None)
+                (account.performance, OrderId(account.order.0), None)
             }
         };
-        if self.is_known(&performance, OrderId(order.0), hint.as_deref()) {
+        if self.is_known(&performance, order, hint.as_deref()) {
             return Ok(Received::Taken);
         }
         self.keep(transmission_id, performance, order).await
@@ -156,9 +161,10 @@ impl Webhooks {
         &self,
         transmission_id: &str,
         performance: PerformanceId,
-        order: store::OrderId,
+        order: OrderId,
     ) -> Result<Received, StoreError> {
         let received_at = UnixMillis(self.clock.now().0);
+        let order = store::OrderId(order.0);
         let row = WebhookRow { transmission_id: transmission_id.into(), performance, order, received_at };
         let is_new = self.store.take_webhook(&row).await?;
         self.news.notify_one();

@@ -64,6 +64,12 @@ impl Shop {
     }
 }
 
+/// The provider's name of what pays a hold.
+pub(super) fn reference(hold: &v1::Hold) -> String {
+    let number = hold.name.rsplit('/').next().expect("a number").parse().expect("a number");
+    earlybird::payments::order_reference(&"carmen".into(), earlybird_engine::HoldId(number))
+}
+
 /// A request to refund some seats of an order, or all.
 pub(super) fn refund(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
     v1::RefundOrderRequest {
@@ -118,10 +124,6 @@ async fn a_payment_of_something_else_is_declined() {
     let shop = Shop::open().await;
     let hold = shop.house.hold("mallory", &[0]).await.expect("a free seat");
     let other = shop.house.hold("mallory", &[1]).await.expect("a free seat");
-    let reference = |hold: &v1::Hold| {
-        let number = hold.name.rsplit('/').next().expect("a number").parse().expect("a number");
-        earlybird::payments::order_reference(&"carmen".into(), earlybird_engine::HoldId(number))
-    };
     for (key, order_id, amount) in
         [("cheap", reference(&hold), 100), ("other", reference(&other), STALLS_MINOR)]
     {

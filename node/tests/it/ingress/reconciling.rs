@@ -90,6 +90,40 @@ async fn late_money_is_found_and_repaired() {
 }
 
 #[tokio::test]
+async fn late_money_is_found_although_its_key_was_brought_again() {
+    let shop = Shop::open().await;
+    let key = "sim.done-REJECT_CARD_PAYMENT.1";
+    for (buyer, seat) in [("alice", 0), ("mallory", 1)] {
+        let hold = shop.house.hold(buyer, &[seat]).await.expect("a free seat");
+        assert_eq!(failure(shop.pay(&hold, key).await).1, "PAYMENT_DECLINED");
+    }
+    let (differences, summary) = reconcile(&shop, true).await;
+    let [difference] = differences.as_slice() else { panic!("{differences:?}") };
+    assert_eq!((difference.kind(), difference.repaired), (Kind::CapturedLate, true));
+    assert_eq!(difference.order, format!("{NAME}/orders/1"));
+    assert_eq!((summary.orders, summary.left), (2, 0));
+    shop.until(1, State::Paid).await;
+    assert_eq!(reconcile(&shop, false).await.0, []);
+}
+
+#[tokio::test]
+async fn what_the_provider_does_not_answer_about_is_left_and_the_rest_is_compared() {
+    let shop = Shop::open().await;
+    for (seat, key) in
+        (0..).zip(["sim.done-REJECT_CARD_PAYMENT.find-silent-1.1", "sim.done-REJECT_CARD_PAYMENT.2"])
+    {
+        let hold = shop.house.hold(&format!("buyer-{seat}"), &[seat]).await.expect("a free seat");
+        failure(shop.pay(&hold, key).await);
+    }
+    let (differences, summary) = reconcile(&shop, true).await;
+    let [difference] = differences.as_slice() else { panic!("{differences:?}") };
+    assert_eq!(difference.order, format!("{NAME}/orders/2"));
+    assert_eq!((summary.repaired, summary.unanswered, summary.left), (1, 1, 1));
+    let (_, summary) = reconcile(&shop, true).await;
+    assert_eq!((summary.repaired, summary.unanswered, summary.left), (1, 0, 0));
+}
+
+#[tokio::test]
 async fn what_only_people_can_set_right_is_reported() {
     let shop = busy().await;
     // Somebody refunds by hand, and a shop of the same name sells something else.

@@ -4,7 +4,7 @@ use earlybird_proto::v1;
 use earlybird_proto::v1::order::State;
 
 use super::house::*;
-use super::paying::{Shop, refund};
+use super::paying::{Shop, reference, refund};
 use crate::support::exchange;
 
 /// Sends what the provider would, or would not; returns the status.
@@ -19,11 +19,11 @@ async fn send(shop: &Shop, transmission_id: Option<&str>, body: &str) -> u16 {
     exchange(host, request.as_bytes()).await.0
 }
 
-fn changed(payment_key: &str, status: &str) -> String {
+fn changed(order_reference: &str, payment_key: &str, status: &str) -> String {
     serde_json::json!({
         "eventType": "PAYMENT_STATUS_CHANGED",
         "createdAt": "2026-01-31T09:30:15.000000",
-        "data": { "paymentKey": payment_key, "orderId": "whatever", "status": status },
+        "data": { "paymentKey": payment_key, "orderId": order_reference, "status": status },
     })
     .to_string()
 }
@@ -32,11 +32,11 @@ fn changed(payment_key: &str, status: &str) -> String {
 async fn what_is_no_webhook_is_refused_and_what_is_not_ours_is_let_go() {
     let shop = Shop::open().await;
     for (transmission_id, body, status) in [
-        (None, changed("key", "DONE"), 400),
+        (None, changed("order-1", "key", "DONE"), 400),
         (Some("t"), "{".to_owned(), 400),
         (Some("t"), "{}".to_owned(), 400),
         (Some("t"), format!("{{\"x\":\"{}\"}}", "x".repeat(70_000)), 400),
-        (Some("t"), changed("key", "DONE"), 200),
+        (Some("t"), changed("order-1", "key", "DONE"), 200),
         (Some("t"), r#"{"eventType":"BILLING_DELETED","data":{}}"#.to_owned(), 200),
         (Some("t"), r#"{"secret":"s","status":"DONE","orderId":"order-1"}"#.to_owned(), 200),
     ] {
@@ -57,7 +57,10 @@ async fn lies_change_nothing() {
         ("key", "CANCELED"),
         ("key", "WAITING_FOR_DEPOSIT"),
     ]) {
-        assert_eq!(send(&shop, Some(&format!("lie-{number}")), &changed(key, status)).await, 200);
+        assert_eq!(
+            send(&shop, Some(&format!("lie-{number}")), &changed(&reference(&hold), key, status)).await,
+            200
+        );
     }
     shop.until_told(3).await;
     assert_eq!(shop.until(2, State::Paid).await, again);
@@ -96,18 +99,56 @@ async fn late_money_goes_back_once_when_a_seat_is_gone() {
     assert_eq!(shop.books(), (2 * STALLS_MINOR, 2 * STALLS_MINOR));
 }
 
+/// Buyers bring the keys, also those of others: a key says nothing without the order that its payment was opened for.
+#[tokio::test]
+async fn a_key_that_is_brought_again_does_not_hide_its_order() {
+    let shop = Shop::open().await;
+    let key = "sim.done-REJECT_CARD_PAYMENT.1";
+    for (buyer, seat) in [("alice", 0), ("mallory", 1)] {
+        let hold = shop.house.hold(buyer, &[seat]).await.expect("a free seat");
+        assert_eq!(failure(shop.pay(&hold, key).await).1, "PAYMENT_DECLINED");
+    }
+    shop.tell();
+    shop.simulator.provider().resend(&key.into()).expect("it is there");
+    assert_eq!(shop.until(1, State::Paid).await.seats_left, [0]);
+    assert_eq!(shop.until(2, State::Declined).await.refunded_minor, 0);
+    assert_eq!(shop.books(), (STALLS_MINOR, 0));
+}
+
+#[tokio::test]
+async fn webhooks_that_cannot_be_looked_at_keep_no_other_waiting() {
+    let shop = Shop::open().await;
+    let stuck = "sim.done-REJECT_CARD_PAYMENT.find-silent-9999.1";
+    let late = "sim.done-REJECT_CARD_PAYMENT.2";
+    let mut holds = Vec::new();
+    for (seat, key) in (0..).zip([stuck, late]) {
+        let hold = shop.house.hold(&format!("buyer-{seat}"), &[seat]).await.expect("a free seat");
+        failure(shop.pay(&hold, key).await);
+        holds.push(hold);
+    }
+    // More than are read at a time.
+    for number in 0..120 {
+        let body = changed(&reference(&holds[0]), stuck, "DONE");
+        assert_eq!(send(&shop, Some(&format!("stuck-{number}")), &body).await, 200);
+    }
+    let body = changed(&reference(&holds[1]), late, "DONE");
+    assert_eq!(send(&shop, Some("late"), &body).await, 200);
+    shop.until(2, State::Paid).await;
+    shop.until(1, State::Declined).await;
+}
+
 #[tokio::test]
 async fn a_webhook_that_was_taken_survives_a_kill() {
     let mut shop = Shop::open().await;
     let key = "sim.done-REJECT_CARD_PAYMENT.find-silent-2.1";
     let hold = shop.house.hold("alice", &[0]).await.expect("a free seat");
     failure(shop.pay(&hold, key).await);
-    assert_eq!(send(&shop, Some("t-1"), &changed(key, "DONE")).await, 200);
+    assert_eq!(send(&shop, Some("t-1"), &changed(&reference(&hold), key, "DONE")).await, 200);
     shop.house.server.kill9().await;
     shop.house.server.restart().await;
     // A repeat is no news, and a good moment to look at what is still open.
     eventually("the money is found", async || {
-        assert_eq!(send(&shop, Some("t-1"), &changed(key, "DONE")).await, 200);
+        assert_eq!(send(&shop, Some("t-1"), &changed(&reference(&hold), key, "DONE")).await, 200);
         let get = v1::GetOrderRequest { name: format!("{NAME}/orders/1") };
         let order = shop.house.orders.clone().get_order(get).await.ok()?.into_inner();
         (order.state() == State::Paid).then_some(())
