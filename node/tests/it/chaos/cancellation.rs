@@ -52,9 +52,20 @@ async fn orders(endpoint: &str) -> Vec<Order> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancellation_goes_on_where_it_was() {
+async fn a_cancellation_goes_on_where_it_was_on_sqlite() {
+    check(Site::on_sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_goes_on_where_it_was_on_postgres() {
+    if let Some(site) = Site::on_postgres().await {
+        check(site).await;
+    }
+}
+
+async fn check(site: Site) {
     let provider = provider(1.0).await;
-    let site = Site::on_sqlite()
+    let site = site
         .with("PAYMENTS__CANCELLATION_REFUNDS_PER_SECOND_MAX", &REFUNDS_PER_SECOND.to_string())
         .with("JOBS__LEASE", "1s")
         .paying_through(&provider);

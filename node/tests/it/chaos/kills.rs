@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -24,11 +23,9 @@ async fn kills_lose_nothing_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_nothing_on_postgres() {
-    if skips_postgres().expect("PostgreSQL may be left out") {
-        return;
+    if let Some(site) = Site::on_postgres().await {
+        check("kills_lose_nothing_on_postgres", site, 4_801).await;
     }
-    let url = TempPostgres::shared().expect("a server").new_database().await.expect("a database");
-    check("kills_lose_nothing_on_postgres", Site::on(&url), 4_801).await;
 }
 
 async fn check(test: &str, site: Site, seed: u64) {

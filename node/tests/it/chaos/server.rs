@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -47,6 +48,15 @@ impl Site {
         let mut site = Self::on("");
         site.store = format!("sqlite://{}", site.folder.path().join("house.db").display());
         site
+    }
+
+    /// A node on a PostgreSQL database of its own; none when those tests are to be left out.
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        if skips_postgres().expect("PostgreSQL may be left out") {
+            return None;
+        }
+        let url = TempPostgres::shared().expect("a server").new_database().await.expect("a database");
+        Some(Self::on(&url))
     }
 
     /// Sets a key of the configuration, such as `LANE__ACK_TIMEOUT`.

@@ -80,6 +80,19 @@ async fn a_campaign_lives_and_ends() {
     let (status, reason, _) = failure(client.create_campaign(bad).await);
     assert_eq!((status.code(), reason.as_str()), (Code::InvalidArgument, "INVALID_CAMPAIGN"));
 
+    let empty = v1::CreateCampaignRequest {
+        campaign_id: "empty".into(),
+        campaign: Some(v1::Campaign { stock: Some(0), ..percent(1_000) }),
+        request_id: request_id(),
+    };
+    client.create_campaign(empty).await.expect("nobody gets any");
+    let claimed = v1::ClaimCouponRequest {
+        campaign: "campaigns/empty".into(),
+        member_id: "ann".into(),
+        request_id: request_id(),
+    };
+    assert_eq!(failure(client.claim_coupon(claimed).await).1, "CAMPAIGN_OUT_OF_STOCK");
+
     let coupon = claim(&house, "ann").await.expect("there are some");
     let shown = client.get_campaign(v1::GetCampaignRequest { name: CAMPAIGN.into() }).await;
     assert_eq!(shown.expect("it is there").into_inner().issued, 1);
@@ -91,7 +104,7 @@ async fn a_campaign_lives_and_ends() {
     let hold = house.hold("ann", &[0]).await.expect("free");
     assert_eq!(quote(&house, &hold, &coupon.name).await.expect("it is good").discount_minor, 1_200);
     let list = client.list_campaigns(v1::ListCampaignsRequest::default()).await.expect("a page").into_inner();
-    assert_eq!(list.campaigns.len(), 1);
+    assert_eq!(list.campaigns.len(), 2);
     let (_, reason, _) =
         failure(client.get_campaign(v1::GetCampaignRequest { name: "campaigns/x".into() }).await);
     assert_eq!(reason, "CAMPAIGN_NOT_FOUND");

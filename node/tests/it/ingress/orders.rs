@@ -49,12 +49,20 @@ async fn an_order_is_paid_read_and_refunded_in_parts() {
 async fn the_price_is_the_servers() {
     let house = House::open().await;
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
-    let cheap = v1::Hold { amount_minor: 1, ..hold };
-    let (status, reason, details) = failure(house.pay(&cheap).await);
-    assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "AMOUNT_MISMATCH"));
-    let metadata = &details.error_info().expect("ErrorInfo").metadata;
-    assert_eq!(metadata["expected_minor"], STALLS_MINOR.to_string());
-    assert_eq!(metadata["currency_code"], "KRW");
+    for amount_minor in [0, 1, STALLS_MINOR + 1, i64::MAX] {
+        let other = v1::Hold { amount_minor, ..hold.clone() };
+        let (status, reason, details) = failure(house.pay(&other).await);
+        assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "AMOUNT_MISMATCH"));
+        let metadata = &details.error_info().expect("ErrorInfo").metadata;
+        assert_eq!(metadata["expected_minor"], STALLS_MINOR.to_string());
+        assert_eq!(metadata["currency_code"], "KRW");
+    }
+    for amount_minor in [-1, i64::MIN] {
+        let negative = v1::Hold { amount_minor, ..hold.clone() };
+        let (status, reason, _) = failure(house.pay(&negative).await);
+        assert_eq!((status.code(), reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+    }
+    house.pay(&hold).await.expect("nothing was done by halves");
 }
 
 #[tokio::test]

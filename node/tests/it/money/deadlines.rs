@@ -12,8 +12,18 @@ use crate::chaos::house::reason;
 const HOLD_TTL: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_began_in_time_outlives_the_hold() {
-    let shop = Shop::on_sqlite().await;
+async fn a_payment_that_began_in_time_outlives_the_hold_on_sqlite() {
+    check(Shop::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_began_in_time_outlives_the_hold_on_postgres() {
+    if let Some(shop) = Shop::on_postgres().await {
+        check(shop).await;
+    }
+}
+
+async fn check(shop: Shop) {
     let server = shop.site.start().await;
     shop.build_hall().await;
     shop.open("carmen", HOLD_TTL).await;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_proto::v1::order::State;
 use earlybird_proto::v1::orders_client::OrdersClient;
 use earlybird_proto::v1::{ListOrdersRequest, Order};
@@ -35,11 +34,7 @@ impl Shop {
 
     /// A shop with a PostgreSQL database; none when those tests are to be left out.
     pub(super) async fn on_postgres() -> Option<Self> {
-        if skips_postgres().expect("PostgreSQL may be left out") {
-            return None;
-        }
-        let url = TempPostgres::shared().expect("a server").new_database().await.expect("a database");
-        Some(Self::at(Site::on(&url)).await)
+        Some(Self::at(Site::on_postgres().await?).await)
     }
 
     async fn at(site: Site) -> Self {

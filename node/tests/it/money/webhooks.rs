@@ -25,8 +25,18 @@ impl Shop {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm() {
-    let shop = Shop::on_sqlite().await;
+async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm_on_sqlite() {
+    check_repeats(Shop::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm_on_postgres() {
+    if let Some(shop) = Shop::on_postgres().await {
+        check_repeats(shop).await;
+    }
+}
+
+async fn check_repeats(shop: Shop) {
     let server = shop.site.start().await;
     shop.build_hall().await;
     shop.open("carmen", Duration::from_secs(600)).await;
