@@ -114,8 +114,8 @@ pub struct ClusterView {
     pub pins: Vec<PinRow>,
 }
 
-/// The cluster in the store: the truth about who owns what. Leases are by the database's clock, and every change is one
-/// statement, so that a node which freezes holds no lock.
+/// The cluster in the store: the truth about who owns what. Leases are by the database's clock. On PostgreSQL every change is
+/// one statement, so that a node which freezes in the middle of one holds no lock for long.
 ///
 /// A run is *live* until it is over, also when its lease has run out and nobody has declared it dead. To be given something
 /// (buckets, the lead), a run needs a lease that has not run out as well.
@@ -153,10 +153,11 @@ pub trait ClusterStore {
 
     /// Takes those of the buckets that no live run owns for this run, if its own lease has not run out. Each epoch grows by
     /// one (I9). Waits for appends that are being committed, as [`Store::claim_buckets`](crate::Store::claim_buckets) does.
-    /// Returns what it took, in the order of the buckets.
+    /// Returns what it took, in the order of the buckets: all that is free, or after an error all or nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: some may have been taken all the same; the view tells.
+    /// [`StoreError::Unavailable`]: they may have been taken all the same; the view tells. An append that does not end within
+    /// the lock time-out fails the whole claim: claim in parts then.
     async fn claim_free(
         &self,
         node: &NodeId,
