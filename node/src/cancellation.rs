@@ -1,7 +1,7 @@
 //! Cancelling a performance: its sale ends at once, and every order is refunded by a job.
 //!
 //! ```text
-//!  CancelPerformance ──► job row, durable ──► shard: CancelPerformance ──► reply
+//!  CancelPerformance ──► job row, durable ──► shard: CancelPerformance ──► noted for readers ──► reply
 //!                           │
 //!                           └─► job: the same command, then from order to order: BeginRefund ──► provider ──► next
 //! ```
@@ -16,7 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earlybird_engine::{Action, Answer, Command, OrderId, OrderStateName, RefundBy, RefundId, RefundState};
 use earlybird_engine::{Rejection, Seats, State};
-use earlybird_persistence::{JobId, JobProgress, JobRow, PerformanceId};
+use earlybird_persistence::{
+    CancellationRow, JobId, JobProgress, JobRow, PerformanceId, Store, StoreError, UnixMillis,
+};
 use futures::future::join_all;
 
 use crate::directory::{ActivateError, Directory};
@@ -29,6 +31,9 @@ use crate::shard::Shard;
 pub(crate) const KIND: &str = "performance-cancellation";
 /// The job's argument: the `{performance}`.
 const PERFORMANCE: &str = "performance";
+/// Arguments that only [`arguments`] gives: who cancels it, and why.
+const BY: &str = "by";
+const REASON: &str = "reason";
 /// Longest wait for the provider's answers to the refunds of one step.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -37,9 +42,27 @@ pub(crate) fn job_id(performance: &PerformanceId) -> JobId {
     JobId::from(format!("{KIND}-{performance}"))
 }
 
-/// The job's arguments.
-pub(crate) fn arguments(performance: &PerformanceId) -> Arguments {
-    Arguments::from([(PERFORMANCE.to_owned(), performance.to_string())])
+/// The job's arguments: which performance, and who cancels it and why, as far as that is known.
+pub(crate) fn arguments(performance: &PerformanceId, by: &str, reason: &str) -> Arguments {
+    let all = [(PERFORMANCE, performance.as_str()), (BY, by), (REASON, reason)];
+    let known = all.into_iter().filter(|(_, value)| !value.is_empty());
+    known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Notes, for whoever looks at the performance, that it is cancelled. Call it once its sale has ended.
+///
+/// # Errors
+/// The store does not answer.
+pub(crate) async fn note(store: &dyn Store, shard: &Shard, arguments: &Arguments) -> Result<(), StoreError> {
+    let Some(cancelled_at) = shard.read(|state| state.cancelled_at()) else { return Ok(()) };
+    let text = |name| arguments.get(name).map(String::as_str).unwrap_or_default().into();
+    let row = CancellationRow {
+        performance: shard.performance().id.clone(),
+        cancelled_at: UnixMillis(cancelled_at.0),
+        cancelled_by: text(BY),
+        reason: text(REASON),
+    };
+    store.note_cancellation(&row).await
 }
 
 /// Ends the sale of a performance, if it has not ended. Returns once that is durable.
@@ -57,6 +80,8 @@ pub(crate) async fn end_sale(shard: &Shard) -> Result<(), Failure> {
 pub(crate) struct Cancellation {
     /// Finds shards. It owns nothing of this.
     pub(crate) directory: Weak<Directory>,
+    /// Where it is noted that a performance is cancelled.
+    pub(crate) store: Arc<dyn Store>,
     /// Carries refunds to their end.
     pub(crate) payments: Arc<Payments>,
     /// Refunds that are begun in a second at most, so that the provider has room for others.
@@ -109,6 +134,9 @@ impl JobKind for Cancellation {
         let cursor = Cursor::read(&job.progress.cursor)?;
         let shard = self.shard(&PerformanceId::from(argument(arguments, PERFORMANCE)?)).await?;
         end_sale(&shard).await.map_err(|failure| retry(&failure))?;
+        if cursor == Cursor::default() {
+            note(&*self.store, &shard, arguments).await?;
+        }
         let (owed, last) = shard.read(|state| self.next(state, cursor));
         let refused = self.refund_all(&shard, &owed).await?;
         let cursor = Cursor { order: last, refused: cursor.refused + refused };

@@ -147,7 +147,7 @@ impl Node {
         let webhooks =
             Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));
-        let kinds = job_kinds(&options.payments, &directory, &payments);
+        let kinds = job_kinds(&options.payments, &store, &directory, &payments);
         let people = People::new(options.node_id, &store, &clock, &options.people, kinds);
         tasks.extend(people.tasks().map(|task| AbortOnDropHandle::new(tokio::spawn(vital(task)))));
         let People { members, coupons, jobs } = people;
@@ -205,12 +205,14 @@ impl Node {
 /// Jobs that have to do with money.
 fn job_kinds(
     options: &PaymentsOptions,
+    store: &Arc<dyn Store>,
     directory: &Arc<Directory>,
     payments: &Arc<Payments>,
 ) -> Vec<Arc<dyn JobKind>> {
     let reconciliation = Reconciliation { payments: Arc::clone(payments), every: options.reconcile_every };
     let cancellation = Cancellation {
         directory: Arc::downgrade(directory),
+        store: Arc::clone(store),
         payments: Arc::clone(payments),
         refunds_per_second_max: options.cancellation_refunds_per_second_max,
     };

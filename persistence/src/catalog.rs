@@ -54,6 +54,19 @@ pub struct NewPerformance {
 /// A stored performance.
 pub type PerformanceRow = NewPerformance;
 
+/// A performance that will not take place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CancellationRow {
+    /// Which one.
+    pub performance: PerformanceId,
+    /// When its sale ended.
+    pub cancelled_at: UnixMillis,
+    /// Who cancelled it; empty when that is not known.
+    pub cancelled_by: Box<str>,
+    /// Why, in their words; empty when they gave no reason.
+    pub reason: Box<str>,
+}
+
 /// What became of a creation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CreateOutcome<Row> {

@@ -53,7 +53,8 @@ pub use batch::{
     AppendBatch, JournalRecord, JournalRow, OrderCursor, OrderFilter, OrderRow, SeatGuardChange, SnapshotRow,
 };
 pub use catalog::{
-    CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
+    CancellationRow, CreateOutcome, Fingerprint, NewPerformance, NewVenue, PerformanceRow, RequestId,
+    VenueRow,
 };
 pub use cluster::{
     ClusterStore, ClusterView, LEASE_MAX, NewNode, NodeRow, NodeState, OwnerRow, PinOutcome, PinRow,

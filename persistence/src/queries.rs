@@ -44,7 +44,10 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
 
 macro_rules! catalog_queries {
     ($connection:ty) => {
-        use $crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow};
+        use $crate::catalog::{
+            CancellationRow, CreateOutcome, NewPerformance, NewVenue, PerformanceRow, RequestId, VenueRow,
+        };
+        use $crate::store::PAGE_ROWS_MAX;
 
         pub(crate) async fn create_venue(
             connection: &mut $connection,
@@ -134,6 +137,36 @@ macro_rules! catalog_queries {
         ) -> Result<Option<PerformanceRow>, StoreError> {
             let query = sqlx::query_as(include_str!("../sql/shared/performance.sql")).bind(id.as_str());
             query.fetch_optional(connection).await.map_err(store_error)?.map(rows::performance).transpose()
+        }
+
+        pub(crate) async fn note_cancellation(
+            connection: &mut $connection,
+            row: &CancellationRow,
+        ) -> Result<(), StoreError> {
+            let query = sqlx::query(include_str!("../sql/shared/note_cancellation.sql"))
+                .bind(row.performance.as_str())
+                .bind(saturating(row.cancelled_at.0))
+                .bind(&*row.cancelled_by)
+                .bind(&*row.reason);
+            query.execute(connection).await.map_err(store_error).map(drop)
+        }
+
+        pub(crate) async fn cancellations(
+            connection: &mut $connection,
+            first: &PerformanceId,
+            last: &PerformanceId,
+        ) -> Result<Vec<CancellationRow>, StoreError> {
+            let query = sqlx::query_as(include_str!("../sql/shared/cancellations.sql"))
+                .bind(first.as_str())
+                .bind(last.as_str())
+                .bind(page_limit(PAGE_ROWS_MAX));
+            query
+                .fetch_all(connection)
+                .await
+                .map_err(store_error)?
+                .into_iter()
+                .map(rows::cancellation)
+                .collect()
         }
 
         pub(crate) async fn list_performances(

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 
 use crate::batch::{JournalRecord, OrderRow, SnapshotRow};
-use crate::catalog::{Fingerprint, PerformanceRow, RequestId, VenueRow};
+use crate::catalog::{CancellationRow, Fingerprint, PerformanceRow, RequestId, VenueRow};
 use crate::details::OrderDetails;
 use crate::error::StoreError;
 use crate::ids::{Bucket, Epoch, HoldId, OrderId, PerformanceId, Seat, Sequence, UnixMillis};
 
 pub(crate) type VenueColumns = (String, Vec<u8>, i64, String, Vec<u8>, i64);
 pub(crate) type PerformanceColumns = (String, i32, String, Vec<u8>, i64, Vec<u8>, i64);
+pub(crate) type CancellationColumns = (String, i64, String, String);
 pub(crate) type JournalColumns = (i64, i64, i64, String, Vec<u8>);
 pub(crate) type SnapshotColumns = (String, i32, i64, i64, i64, Vec<u8>);
 pub(crate) type OrderColumns = (
@@ -53,6 +54,17 @@ pub(crate) fn performance(columns: PerformanceColumns) -> Result<PerformanceRow,
         body: Bytes::from(body),
         created_at: UnixMillis(unsigned(created_at, &id)?),
         id: id.into(),
+    })
+}
+
+pub(crate) fn cancellation(
+    (performance, cancelled_at, cancelled_by, reason): CancellationColumns,
+) -> Result<CancellationRow, StoreError> {
+    Ok(CancellationRow {
+        cancelled_at: UnixMillis(unsigned(cancelled_at, &performance)?),
+        performance: performance.into(),
+        cancelled_by: cancelled_by.into(),
+        reason: reason.into(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
-use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::catalog::{CancellationRow, CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
 use crate::cluster::ClusterStore;
 use crate::coupons::CouponStore;
 use crate::error::{AppendError, StoreError};
@@ -92,6 +92,22 @@ pub trait Store:
         after: Option<&PerformanceId>,
         limit: usize,
     ) -> Result<Vec<PerformanceRow>, StoreError>;
+
+    /// Notes that a performance was cancelled. What was noted first stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; it may be repeated.
+    async fn note_cancellation(&self, row: &CancellationRow) -> Result<(), StoreError>;
+
+    /// Those of the performances from `first` to `last` that were cancelled, by id, at most [`PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn cancellations(
+        &self,
+        first: &PerformanceId,
+        last: &PerformanceId,
+    ) -> Result<Vec<CancellationRow>, StoreError>;
 
     /// The group commit: all of the batch, under the fence, or nothing.
     ///

@@ -55,6 +55,12 @@ impl Caller {
         request.extensions().get::<Self>().cloned().unwrap_or_default()
     }
 
+    /// Who calls, by the token's subject; none when nothing checks who calls.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.as_ref().map(|identity| identity.subject.as_str())
+    }
+
     /// Whether the caller may act for this buyer.
     ///
     /// # Errors

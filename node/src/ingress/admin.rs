@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::answer::Told;
 use super::status::{Problem, Reason};
-use super::{Ingress, Services, answer, names};
+use super::{Ingress, Services, answer, names, validate};
 use crate::audit::{AuditError, LiveAuditError, audit_live};
 use crate::auth::Caller;
 use crate::cancellation;
@@ -49,10 +49,13 @@ impl Admin for Services {
         &self,
         request: Request<v1::CancelPerformanceRequest>,
     ) -> Result<Response<v1::CancelPerformanceResponse>, Status> {
-        Caller::of(&request).require_admin()?;
+        let caller = Caller::of(&request);
+        caller.require_admin()?;
         let request = request.into_inner();
         let id = names::performance("name", &request.name)?;
-        Ok(Response::new(self.0.cancel_performance(id).await?))
+        validate::reason(&request.reason)?;
+        let by = caller.subject().unwrap_or_default();
+        Ok(Response::new(self.0.cancel_performance(id, by, &request.reason).await?))
     }
 
     async fn unblock_seats(
@@ -70,13 +73,19 @@ impl Admin for Services {
 
 impl Ingress {
     /// Sees to the job first, which would end the sale by itself, and then ends the sale at once.
-    async fn cancel_performance(&self, id: &str) -> Result<v1::CancelPerformanceResponse, Problem> {
+    async fn cancel_performance(
+        &self,
+        id: &str,
+        by: &str,
+        reason: &str,
+    ) -> Result<v1::CancelPerformanceResponse, Problem> {
         let shard = self.shard(id).await?;
         let info = shard.performance();
         let job = cancellation::job_id(&info.id);
-        let arguments = cancellation::arguments(&info.id);
+        let arguments = cancellation::arguments(&info.id, by, reason);
         self.node.jobs.ensure(job.clone(), cancellation::KIND, &arguments).await?;
         cancellation::end_sale(&shard).await.map_err(|failure| Problem::failed(failure, &info.name))?;
+        cancellation::note(&*self.node.store, &shard, &arguments).await?;
         let cancelled_at = shard.read(|state| state.cancelled_at());
         let cancel_time = cancelled_at.map(answer::time);
         Ok(v1::CancelPerformanceResponse { cancel_time, job: names::of_job(job.as_str()) })

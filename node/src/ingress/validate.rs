@@ -11,8 +11,8 @@ const BUYER_BYTES_MAX: usize = 64;
 const GRADE_BYTES_MAX: usize = 32;
 /// Longest `payment_key`, in characters.
 const PAYMENT_KEY_CHARS_MAX: usize = 200;
-/// Longest `reason` of a refund, in characters.
-const REFUND_REASON_CHARS_MAX: usize = 200;
+/// Longest `reason` of a refund or of a cancellation, in characters.
+const REASON_CHARS_MAX: usize = 200;
 /// Length of a UUID with its hyphens.
 const UUID_BYTES: usize = 36;
 /// Most seats that a hold or a refund names. Above any `seats_per_hold_max`, so that the limit is what a caller hears
@@ -160,16 +160,13 @@ pub fn refund_by(buyer_id: String, fee_minor: Option<i64>) -> Result<RefundBy, P
     }
 }
 
-/// Why a refund is asked for.
+/// Why something is asked for.
 ///
 /// # Errors
 /// `INVALID_FIELD` when it is too long, or has control characters.
-pub fn refund_reason(text: &str) -> Result<(), Problem> {
-    if text.len() > REFUND_REASON_CHARS_MAX * 4 || text.chars().count() > REFUND_REASON_CHARS_MAX {
-        return Err(Problem::field(
-            "reason",
-            format!("must have at most {REFUND_REASON_CHARS_MAX} characters"),
-        ));
+pub fn reason(text: &str) -> Result<(), Problem> {
+    if text.len() > REASON_CHARS_MAX * 4 || text.chars().count() > REASON_CHARS_MAX {
+        return Err(Problem::field("reason", format!("must have at most {REASON_CHARS_MAX} characters")));
     }
     if has_control_characters(text) {
         return Err(Problem::field("reason", "must not have control characters"));
@@ -244,7 +241,7 @@ mod tests {
         assert!(amount_minor(0).is_ok() && amount_minor(i64::MAX).is_ok() && amount_minor(-1).is_err());
         assert!(payment_key(String::new()).is_err() && payment_key("열".repeat(200)).is_ok());
         assert!(payment_key("k".repeat(201)).is_err() && payment_key("k\n".to_owned()).is_err());
-        assert!(refund_reason("").is_ok() && refund_reason(&"r".repeat(201)).is_err());
+        assert!(reason("").is_ok() && reason(&"r".repeat(201)).is_err());
         assert_eq!([0, 1, 1_000, i32::MAX].map(|size| page_size(size).ok()), [50, 1, 1_000, 1_000].map(Some));
         assert!(page_size(-1).is_err());
     }

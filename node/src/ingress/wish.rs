@@ -260,7 +260,7 @@ impl Parse for v1::PayHoldRequest {
 impl Parse for v1::RefundOrderRequest {
     fn parse(self, by: &mut Fingerprinter) -> Result<Wish, Problem> {
         let seats = validate::seats(&self.seats, SEATS_NAMED_MAX)?;
-        validate::refund_reason(&self.reason)?;
+        validate::reason(&self.reason)?;
         let stamp = stamp(&self, &self.request_id, by)?;
         let (id, order) = names::order("name", &self.name)?;
         let id_len = id.len();

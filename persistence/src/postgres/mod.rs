@@ -25,7 +25,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
-use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::catalog::{CancellationRow, CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
 use crate::cluster_queries::postgres as owners;
 use crate::error::{AppendError, Cause, OpenError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
@@ -167,6 +167,18 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Result<Vec<PerformanceRow>, StoreError> {
         on!(self.readers, |connection| queries::list_performances(connection, after, limit))
+    }
+
+    async fn note_cancellation(&self, row: &CancellationRow) -> Result<(), StoreError> {
+        on!(self.workers, |connection| queries::note_cancellation(connection, row))
+    }
+
+    async fn cancellations(
+        &self,
+        first: &PerformanceId,
+        last: &PerformanceId,
+    ) -> Result<Vec<CancellationRow>, StoreError> {
+        on!(self.readers, |connection| queries::cancellations(connection, first, last))
     }
 
     async fn append(&self, batch: &AppendBatch) -> Result<(), AppendError> {

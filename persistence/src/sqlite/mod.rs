@@ -19,7 +19,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::batch::{AppendBatch, JournalRecord, OrderCursor, OrderFilter, OrderRow, SnapshotRow};
-use crate::catalog::{CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
+use crate::catalog::{CancellationRow, CreateOutcome, NewPerformance, NewVenue, PerformanceRow, VenueRow};
 use crate::cluster_queries::sqlite as owners;
 use crate::error::{AppendError, Cause, OpenError, StoreError};
 use crate::ids::{Bucket, Epoch, NodeId, OrderId, PerformanceId, Sequence, UnixMillis, VenueId};
@@ -137,6 +137,20 @@ impl Store for SqliteStore {
     ) -> Result<Vec<PerformanceRow>, StoreError> {
         let mut connection = self.reader().await?;
         self.answer(queries::list_performances(&mut connection, after, limit)).await
+    }
+
+    async fn note_cancellation(&self, row: &CancellationRow) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(queries::note_cancellation(&mut connection, row)).await
+    }
+
+    async fn cancellations(
+        &self,
+        first: &PerformanceId,
+        last: &PerformanceId,
+    ) -> Result<Vec<CancellationRow>, StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(queries::cancellations(&mut connection, first, last)).await
     }
 
     async fn append(&self, batch: &AppendBatch) -> Result<(), AppendError> {

@@ -1,6 +1,6 @@
 //! Venues and performances: created once per request id (I8), read and listed.
 
-use earlybird_persistence::{CreateOutcome, StoreError};
+use earlybird_persistence::{CancellationRow, CreateOutcome, StoreError, UnixMillis};
 
 use crate::support::{Fixture, performance, venue};
 
@@ -68,6 +68,24 @@ pub(crate) async fn performances_are_listed_by_id(fixture: &Fixture) {
     assert_eq!(ids(store.list_performances(None, 2).await.unwrap()), ["a", "b"]);
     assert_eq!(ids(store.list_performances(Some(&"b".into()), 2).await.unwrap()), ["c"]);
     assert_eq!(ids(store.list_performances(Some(&"c".into()), 2).await.unwrap()), [""; 0]);
+}
+
+pub(crate) async fn a_cancellation_is_noted_once(fixture: &Fixture) {
+    let store = &fixture.store;
+    let row = |id: &str, at: u64, reason: &str| CancellationRow {
+        performance: id.into(),
+        cancelled_at: UnixMillis(at),
+        cancelled_by: "ops".into(),
+        reason: reason.into(),
+    };
+    for row in [row("b", 5, "fire"), row("b", 6, ""), row("d", 7, ""), row("B", 8, "")] {
+        store.note_cancellation(&row).await.unwrap();
+    }
+    let between =
+        async |first: &str, last: &str| store.cancellations(&first.into(), &last.into()).await.unwrap();
+    assert_eq!(between("a", "d").await, [row("b", 5, "fire"), row("d", 7, "")]);
+    assert_eq!(between("b", "b").await, [row("b", 5, "fire")]);
+    assert_eq!(between("c", "c").await, []);
 }
 
 pub(crate) async fn racing_creations_create_once(fixture: &Fixture) {

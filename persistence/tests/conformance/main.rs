@@ -70,6 +70,7 @@ conformance! {
         a_performance_needs_its_venue,
         venues_are_listed_by_id,
         performances_are_listed_by_id,
+        a_cancellation_is_noted_once,
         racing_creations_create_once,
         the_clock_is_of_this_time,
     },

@@ -88,6 +88,7 @@ impl CatalogService {
         };
         // What the server sets is ignored, so it is no part of the fingerprint either.
         (performance.name, performance.capacity, performance.create_time) = (String::new(), 0, None);
+        performance.cancellation = None;
         let Some(venue) = wrong.take("performance.venue", venue_id(&performance.venue)) else {
             return Err(wrong.check(INVALID_PERFORMANCE).err().unwrap_or_else(lost));
         };

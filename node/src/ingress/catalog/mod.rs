@@ -25,7 +25,7 @@ use crate::auth::Caller;
 use crate::catalog::StoredVenue;
 use crate::node::Node;
 use page::Listing;
-use performance::wire_performance;
+use performance::{wire_cancellation, wire_performance};
 pub(super) use time::timestamp;
 use venue::{wire_seat, wire_venue};
 use violations::{Violations, refusal};
@@ -56,6 +56,26 @@ impl CatalogService {
         found.ok_or_else(|| {
             refusal(Code::NotFound, "VENUE_NOT_FOUND", format!("there is no venue named venues/{id}"))
         })
+    }
+
+    /// Says of performances, which are those from `first` to `last`, whether they are cancelled.
+    async fn show_cancellations(
+        &self,
+        performances: &mut [v1::Performance],
+        first: &PerformanceId,
+        last: &PerformanceId,
+        caller: &Caller,
+    ) -> Result<(), Status> {
+        for row in self.node.store.cancellations(first, last).await.map_err(Problem::from)? {
+            let name = format!("performances/{}", row.performance);
+            if let Some(shown) = performances.iter_mut().find(|performance| performance.name == name) {
+                let cancellation = shown.cancellation.insert(wire_cancellation(row));
+                if caller.require_admin().is_err() {
+                    cancellation.cancelled_by.clear();
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -125,6 +145,7 @@ impl Catalog for CatalogService {
         &self,
         request: Request<v1::GetPerformanceRequest>,
     ) -> Result<Response<v1::Performance>, Status> {
+        let caller = Caller::of(&request);
         let name = &request.get_ref().name;
         let id = PerformanceId::from(only_field(
             "name",
@@ -138,13 +159,21 @@ impl Catalog for CatalogService {
                 format!("there is no performance named {name}"),
             ));
         };
-        Ok(Response::new(wire_performance(id.as_str(), info.venue.as_str(), &info.spec)))
+        let mut performance = [wire_performance(id.as_str(), info.venue.as_str(), &info.spec)];
+        // A performance that is being sold is at hand, and its shard knows that it is not cancelled.
+        let shard = self.node.directory.active(id.as_str());
+        if shard.is_none_or(|shard| shard.read(|state| state.cancelled_at()).is_some()) {
+            self.show_cancellations(&mut performance, &id, &id, &caller).await?;
+        }
+        let [performance] = performance;
+        Ok(Response::new(performance))
     }
 
     async fn list_performances(
         &self,
         request: Request<v1::ListPerformancesRequest>,
     ) -> Result<Response<v1::ListPerformancesResponse>, Status> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let (size, after) = page(&PERFORMANCES, "", request.page_size, &request.page_token)?;
         let after = after.map(PerformanceId::from);
@@ -159,10 +188,11 @@ impl Catalog for CatalogService {
         let wire = |item: &crate::catalog::ListedPerformance| {
             wire_performance(item.id.as_str(), item.venue.as_str(), &item.spec)
         };
-        Ok(Response::new(v1::ListPerformancesResponse {
-            performances: found.iter().map(wire).collect(),
-            next_page_token,
-        }))
+        let mut performances: Vec<v1::Performance> = found.iter().map(wire).collect();
+        if let (Some(first), Some(last)) = (found.first(), found.last()) {
+            self.show_cancellations(&mut performances, &first.id, &last.id, &caller).await?;
+        }
+        Ok(Response::new(v1::ListPerformancesResponse { performances, next_page_token }))
     }
 }
 

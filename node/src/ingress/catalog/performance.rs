@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use earlybird_engine::{Layout, Settings, Timestamp};
+use earlybird_persistence::CancellationRow;
 use earlybird_proto::v1;
 
 use super::limits::{limits, wire_limits};
@@ -10,7 +11,9 @@ use super::phases::{phases, wire_phase};
 use super::refunds::{deposit_ttl, refund_policy, wire_deposit_ttl, wire_refund_policy};
 use super::time::{timestamp, wire_timestamp};
 use super::violations::Violations;
+use crate::cancellation;
 use crate::catalog::PerformanceSpec;
+use crate::ingress::names::of_job;
 use crate::payments::order_reference_prefix;
 
 /// Longest `display_name`, in characters.
@@ -131,5 +134,16 @@ pub(super) fn wire_performance(id: &str, venue: &str, spec: &PerformanceSpec) ->
         refund_policy: Some(wire_refund_policy(&settings.refunds)),
         deposit_ttl: wire_deposit_ttl(settings.deposit_ttl_ms),
         payment_order_id_prefix: order_reference_prefix(&id.into()),
+        cancellation: None,
+    }
+}
+
+/// How a performance was cancelled, on the wire.
+pub(super) fn wire_cancellation(row: CancellationRow) -> v1::PerformanceCancellation {
+    v1::PerformanceCancellation {
+        cancel_time: Some(wire_timestamp(Timestamp(row.cancelled_at.0))),
+        job: of_job(cancellation::job_id(&row.performance).as_str()),
+        cancelled_by: row.cancelled_by.into(),
+        reason: row.reason.into(),
     }
 }

@@ -75,7 +75,7 @@ async fn check(site: Site) {
     client.import(2).await;
     client.create("carmen", Duration::from_secs(600)).await;
     buy(&client, &endpoint).await;
-    let cancel = CancelPerformanceRequest { name: "performances/carmen".into() };
+    let cancel = CancelPerformanceRequest { name: "performances/carmen".into(), ..Default::default() };
     let mut admin = AdminClient::new(house::connect(&endpoint));
     let name = admin.cancel_performance(cancel).await.expect("it exists").into_inner().job;
     eventually("some orders are refunded", async || {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use earlybird_proto::v1;
+use earlybird_proto::v1::admin_client::AdminClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
@@ -67,6 +68,15 @@ async fn calls_need_a_token_and_roles_decide() {
     let status = seating.hold_seats(with(&buyer, hold("bob", 1))).await.expect_err("for another");
     assert_eq!(reason(&status), (Code::PermissionDenied, "PERMISSION_DENIED".into()));
     seating.hold_seats(with(&bff, hold("bob", 1))).await.expect("a frontend acts for all");
+
+    let cancel = v1::CancelPerformanceRequest { name: "performances/night".into(), reason: "fire".into() };
+    AdminClient::new(server.channel()).cancel_performance(with(&admin, cancel)).await.expect("an admin");
+    for (token, by) in [(&admin, "ops"), (&bff, ""), (&buyer, "")] {
+        let get = v1::GetPerformanceRequest { name: "performances/night".into() };
+        let shown = client.get_performance(with(token, get)).await.expect("anyone with a token").into_inner();
+        let cancellation = shown.cancellation.expect("it is cancelled");
+        assert_eq!((cancellation.cancelled_by.as_str(), cancellation.reason.as_str()), (by, "fire"));
+    }
 
     // Probes have no token.
     HealthClient::new(server.channel()).check(HealthCheckRequest::default()).await.expect("health is open");

@@ -1,6 +1,7 @@
 //! A performance that will not take place.
 
 use earlybird_proto::v1;
+use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::job::State as JobState;
 use earlybird_proto::v1::jobs_client::JobsClient;
 use earlybird_proto::v1::order::State;
@@ -10,8 +11,18 @@ use tonic::Code;
 use super::house::*;
 
 async fn cancel(house: &House) -> v1::CancelPerformanceResponse {
-    let request = v1::CancelPerformanceRequest { name: NAME.into() };
+    let request = v1::CancelPerformanceRequest { name: NAME.into(), reason: "the tenor is ill".into() };
     house.admin.clone().cancel_performance(request).await.expect("it exists").into_inner()
+}
+
+/// What the catalog shows of it, alone and in the list.
+async fn shown(house: &House) -> [Option<v1::PerformanceCancellation>; 2] {
+    let mut catalog = CatalogClient::new(house.server.channel());
+    let get = v1::GetPerformanceRequest { name: NAME.into() };
+    let one = catalog.get_performance(get).await.expect("it exists").into_inner();
+    let list = catalog.list_performances(v1::ListPerformancesRequest::default()).await.expect("a page");
+    let [listed] = <[_; 1]>::try_from(list.into_inner().performances).expect("there is one");
+    [one.cancellation, listed.cancellation]
 }
 
 async fn order(house: &House, number: u64) -> v1::Order {
@@ -40,8 +51,17 @@ async fn everything_goes_back_and_nothing_is_sold_any_more() {
     let held = house.hold("carol", &[5]).await.expect("a free seat");
     house.waitlist.clone().join_waitlist(join_request("dan", 5)).await.expect("it is taken");
 
+    assert_eq!(shown(&house).await, [None, None]);
     let cancelled = cancel(&house).await;
     assert!(cancelled.cancel_time.is_some());
+    let expected = v1::PerformanceCancellation {
+        cancel_time: cancelled.cancel_time,
+        // Nothing asks for tokens here.
+        cancelled_by: String::new(),
+        reason: "the tenor is ill".into(),
+        job: cancelled.job.clone(),
+    };
+    assert_eq!(shown(&house).await, [Some(expected.clone()), Some(expected)]);
     let job = finished(&house, &cancelled.job).await;
     assert_eq!((job.state(), job.done, job.total), (JobState::Succeeded, 3, Some(3)), "{job:?}");
     for number in 1..=3 {
@@ -98,7 +118,11 @@ async fn a_payment_under_way_is_settled_and_goes_back() {
 #[tokio::test]
 async fn there_must_be_such_a_performance() {
     let house = House::open().await;
-    let request = v1::CancelPerformanceRequest { name: "performances/tosca".into() };
+    let request = v1::CancelPerformanceRequest { name: "performances/tosca".into(), ..Default::default() };
     let (status, reason, _) = failure(house.admin.clone().cancel_performance(request).await);
     assert_eq!((status.code(), reason.as_str()), (Code::NotFound, "PERFORMANCE_NOT_FOUND"));
+    let request = v1::CancelPerformanceRequest { name: NAME.into(), reason: "x".repeat(201) };
+    let (status, reason, _) = failure(house.admin.clone().cancel_performance(request).await);
+    assert_eq!((status.code(), reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+    assert_eq!(shown(&house).await, [None, None]);
 }
