@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 
-const FILES: [&str; 9] =
-    ["catalog", "seating", "waitlist", "orders", "admin", "members", "coupons", "jobs", "payments"];
+const FILES: [&str; 10] = [
+    "catalog", "seating", "waitlist", "orders", "admin", "members", "coupons", "jobs", "payments", "cluster",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
