@@ -115,8 +115,14 @@ impl Node {
         let epochs =
             store.claim_buckets(&options.node_id, &buckets).await.context("cannot claim the buckets")?;
         let gateway = options.payments.provider.open()?;
-        let payments =
-            Payments::new(gateway, options.payments.clone(), Arc::clone(&store), Arc::clone(&clock));
+        let coupons = Coupons::new(Arc::clone(&store), Arc::clone(&clock), options.people.claims_waiting_max);
+        let payments = Payments::new(
+            gateway,
+            options.payments.clone(),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&coupons),
+        );
         let catalog = Arc::new(Catalog::new(Arc::clone(&store)));
         let limits = LaneLimits {
             flush_entries_max: options.flush_entries_max,
@@ -148,7 +154,7 @@ impl Node {
             Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));
         let kinds = job_kinds(&options.payments, &store, &directory, &payments);
-        let people = People::new(options.node_id, &store, &clock, &options.people, kinds);
+        let people = People::new(options.node_id, &store, &clock, coupons, &options.people, kinds);
         tasks.extend(people.tasks().map(|task| AbortOnDropHandle::new(tokio::spawn(vital(task)))));
         let People { members, coupons, jobs } = people;
         Ok(Arc::new(Self {

@@ -57,11 +57,11 @@ impl People {
         node: NodeId,
         store: &Arc<dyn Store>,
         clock: &Arc<Clock>,
+        coupons: Arc<Coupons>,
         options: &PeopleOptions,
         mut kinds: Vec<Arc<dyn JobKind>>,
     ) -> Self {
         let members = Members::new(Arc::clone(store));
-        let coupons = Coupons::new(Arc::clone(store), Arc::clone(clock), options.claims_waiting_max);
         let issuer = || Issuer {
             store: Arc::clone(store),
             coupons: Arc::clone(&coupons),

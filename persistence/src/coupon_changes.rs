@@ -12,76 +12,57 @@
 use std::collections::BTreeMap;
 
 use crate::error::AppendError;
-use crate::ids::{CouponId, OrderId, PerformanceId};
+use crate::ids::{CouponId, HoldId, OrderId, PerformanceId};
 use crate::plan::invalid;
 
 /// A change of a coupon that an order causes. One that does not fit the coupon, or a coupon that there is not, changes
 /// nothing: the journal is the truth, and a coupon's row never keeps it from being written.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CouponChange {
-    /// The order's payment begins with the coupon. It is the order's from here on, unless another order has it.
-    Bind {
-        /// The order's performance.
-        performance: PerformanceId,
-        /// The order.
-        order: OrderId,
-        /// The coupon.
-        coupon: CouponId,
-    },
+pub struct CouponChange {
+    /// The order's performance.
+    pub performance: PerformanceId,
+    /// The order.
+    pub order: OrderId,
+    /// The hold that the order pays.
+    pub hold: HoldId,
+    /// The coupon.
+    pub coupon: CouponId,
+    /// What becomes of it.
+    pub step: CouponStep,
+}
+
+/// What an order does to its coupon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CouponStep {
+    /// The order's payment begins with the coupon. It is the order's from here on, unless another order has it, or it is
+    /// reserved for another hold.
+    Bind,
     /// The order is paid: its coupon is used up.
-    Redeem {
-        /// The order's performance.
-        performance: PerformanceId,
-        /// The order.
-        order: OrderId,
-        /// The coupon.
-        coupon: CouponId,
-    },
+    Redeem,
     /// The order was declined or refunded in full: its coupon may be used again. One that is used up already comes back
     /// only when its campaign returns coupons on a refund; the store looks at that, the caller need not.
-    Release {
-        /// The order's performance.
-        performance: PerformanceId,
-        /// The order.
-        order: OrderId,
-        /// The coupon.
-        coupon: CouponId,
-    },
+    Release,
 }
 
-impl CouponChange {
-    /// The order's performance.
-    #[must_use]
-    pub fn performance(&self) -> &PerformanceId {
-        self.parts().0
-    }
-
-    fn parts(&self) -> (&PerformanceId, OrderId, CouponId) {
-        match self {
-            Self::Bind { performance, order, coupon }
-            | Self::Redeem { performance, order, coupon }
-            | Self::Release { performance, order, coupon } => (performance, *order, *coupon),
-        }
-    }
-}
-
-/// Which order has a coupon.
-type Owner<'a> = Option<(&'a PerformanceId, OrderId)>;
-
-/// The standing of a coupon towards orders.
+/// The standing of a coupon towards holds and orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Standing<'a> {
-    pub(crate) owner: Owner<'a>,
+    /// The hold that it is reserved for.
+    pub(crate) hold: Option<(&'a PerformanceId, HoldId)>,
+    /// The order of that hold that has it.
+    pub(crate) order: Option<OrderId>,
     pub(crate) is_redeemed: bool,
 }
 
 impl Standing<'_> {
+    const FREE: Self = Self { hold: None, order: None, is_redeemed: false };
+
     /// The state in the words of the table.
     pub(crate) fn state(&self) -> &'static str {
         match self {
             Self { is_redeemed: true, .. } => "REDEEMED",
-            Self { owner: Some(_), .. } => "RESERVED",
-            Self { owner: None, .. } => "ISSUED",
+            Self { hold: Some(_), .. } => "RESERVED",
+            Self { hold: None, .. } => "ISSUED",
         }
     }
 }
@@ -99,24 +80,22 @@ pub(crate) struct CouponPlan<'a> {
 pub(crate) fn fold_coupons(changes: &[CouponChange]) -> Result<Vec<CouponPlan<'_>>, AppendError> {
     let mut of_each: BTreeMap<CouponId, Vec<&CouponChange>> = BTreeMap::new();
     for change in changes {
-        let (performance, order, coupon) = change.parts();
-        if i64::try_from(order.0).is_err() || i64::try_from(coupon.0).is_err() {
-            return invalid(format!("{performance}: coupon {coupon} or order {order} is too large"));
+        let CouponChange { performance, order, hold, coupon, .. } = change;
+        if [order.0, hold.0, coupon.0].into_iter().any(|number| i64::try_from(number).is_err()) {
+            return invalid(format!(
+                "{performance}: coupon {coupon}, order {order} or its hold is too large"
+            ));
         }
-        of_each.entry(coupon).or_default().push(change);
+        of_each.entry(*coupon).or_default().push(change);
     }
     Ok(of_each.into_iter().flat_map(|(coupon, changes)| plans_of(coupon, &changes)).collect())
 }
 
 fn plans_of<'a>(coupon: CouponId, changes: &[&'a CouponChange]) -> Vec<CouponPlan<'a>> {
-    let mut befores = vec![Standing { owner: None, is_redeemed: false }];
-    for change in changes {
-        let (performance, order, _) = change.parts();
-        for is_redeemed in [false, true] {
-            let standing = Standing { owner: Some((performance, order)), is_redeemed };
-            if !befores.contains(&standing) {
-                befores.push(standing);
-            }
+    let mut befores = vec![Standing::FREE];
+    for standing in changes.iter().flat_map(|change| standings_of(change)) {
+        if !befores.contains(&standing) {
+            befores.push(standing);
         }
     }
     let mut plans = Vec::new();
@@ -132,16 +111,21 @@ fn plans_of<'a>(coupon: CouponId, changes: &[&'a CouponChange]) -> Vec<CouponPla
     plans
 }
 
+/// Reserved for the hold of an order, the order's, and used up by it.
+fn standings_of(change: &CouponChange) -> [Standing<'_>; 3] {
+    let reserved = Standing { hold: Some((&change.performance, change.hold)), ..Standing::FREE };
+    let bound = Standing { order: Some(change.order), ..reserved };
+    [reserved, bound, Standing { is_redeemed: true, ..bound }]
+}
+
 fn apply<'a>(standing: Standing<'a>, change: &'a CouponChange, returns_on_refund: bool) -> Standing<'a> {
-    let (performance, order, _) = change.parts();
-    let owner = Some((performance, order));
-    match change {
-        CouponChange::Bind { .. } if standing.owner.is_none() => Standing { owner, is_redeemed: false },
-        CouponChange::Redeem { .. } if standing.owner == owner => Standing { owner, is_redeemed: true },
-        CouponChange::Release { .. }
-            if standing.owner == owner && (returns_on_refund || !standing.is_redeemed) =>
-        {
-            Standing { owner: None, is_redeemed: false }
+    let [reserved, bound, redeemed] = standings_of(change);
+    match change.step {
+        // A reservation may have been given back too early: then the journal says whose the coupon is.
+        CouponStep::Bind if standing == reserved || standing == Standing::FREE => bound,
+        CouponStep::Redeem if standing == bound => redeemed,
+        CouponStep::Release if standing == bound || (standing == redeemed && returns_on_refund) => {
+            Standing::FREE
         }
         _ => standing,
     }
@@ -149,60 +133,73 @@ fn apply<'a>(standing: Standing<'a>, change: &'a CouponChange, returns_on_refund
 
 #[cfg(test)]
 mod tests {
+    use super::CouponStep::{Bind, Redeem, Release};
     use super::*;
 
-    const BIND: fn(u64) -> CouponChange =
-        |order| CouponChange::Bind { performance: "p".into(), order: OrderId(order), coupon: CouponId(1) };
-    const REDEEM: fn(u64) -> CouponChange =
-        |order| CouponChange::Redeem { performance: "p".into(), order: OrderId(order), coupon: CouponId(1) };
-    const RELEASE: fn(u64) -> CouponChange =
-        |order| CouponChange::Release { performance: "p".into(), order: OrderId(order), coupon: CouponId(1) };
+    /// A coupon as its row has it: the hold, the order, whether it is used up.
+    type Stands = (Option<u64>, Option<u64>, bool);
+    const FREE: Stands = (None, None, false);
 
-    /// Plays changes on a coupon that stands as `(owner, is_redeemed)`, and tells how it stands then.
-    fn played(
-        changes: &[CouponChange],
-        (owner, is_redeemed): (Option<u64>, bool),
-        returns: bool,
-    ) -> (Option<u64>, bool) {
-        let plans = fold_coupons(changes).unwrap();
-        let fits: Vec<_> = plans
-            .iter()
-            .filter(|plan| plan.returns_on_refund == returns)
-            .filter(|plan| plan.before.owner.map(|(_, order)| order.0) == owner)
-            .filter(|plan| plan.before.is_redeemed == is_redeemed)
-            .collect();
+    /// Orders 1 and 2 pay hold 1, order 3 pays hold 3.
+    fn changes(steps: &[(CouponStep, u64)]) -> Vec<CouponChange> {
+        let change = |&(step, order)| CouponChange {
+            performance: "p".into(),
+            order: OrderId(order),
+            hold: HoldId(if order < 3 { 1 } else { order }),
+            coupon: CouponId(1),
+            step,
+        };
+        steps.iter().map(change).collect()
+    }
+
+    fn stands(standing: &Standing<'_>) -> Stands {
+        let hold = standing.hold.map(|(_, hold)| hold.0);
+        (hold, standing.order.map(|order| order.0), standing.is_redeemed)
+    }
+
+    /// Plays changes on a coupon that stands so, and tells how it stands then.
+    #[track_caller]
+    fn check(steps: &[(CouponStep, u64)], before: Stands, returns: bool, after: Stands) {
+        let changes = changes(steps);
+        let plans = fold_coupons(&changes).unwrap();
+        let is_fit =
+            |plan: &&CouponPlan<'_>| plan.returns_on_refund == returns && stands(&plan.before) == before;
+        let fits: Vec<_> = plans.iter().filter(is_fit).collect();
         assert!(fits.len() <= 1, "{fits:?}");
-        fits.first().map_or((owner, is_redeemed), |plan| {
-            (plan.after.owner.map(|(_, order)| order.0), plan.after.is_redeemed)
-        })
+        assert_eq!(fits.first().map_or(before, |plan| stands(&plan.after)), after);
     }
 
     #[test]
     fn a_coupon_goes_its_way_with_its_order() {
-        let free = (None, false);
-        assert_eq!(played(&[BIND(1)], free, false), (Some(1), false));
-        assert_eq!(played(&[BIND(1), REDEEM(1)], free, false), (Some(1), true));
-        assert_eq!(played(&[BIND(1), RELEASE(1)], free, false), free);
-        assert_eq!(played(&[BIND(1), RELEASE(1), BIND(2), REDEEM(2)], free, false), (Some(2), true));
-        assert_eq!(played(&[REDEEM(1)], (Some(1), false), false), (Some(1), true));
-        assert_eq!(played(&[RELEASE(1)], (Some(1), false), false), free);
+        for before in [FREE, (Some(1), None, false)] {
+            check(&[(Bind, 1)], before, false, (Some(1), Some(1), false));
+            check(&[(Bind, 1), (Redeem, 1)], before, false, (Some(1), Some(1), true));
+            check(&[(Bind, 1), (Release, 1)], before, false, FREE);
+            let again = [(Bind, 1), (Release, 1), (Bind, 2), (Redeem, 2)];
+            check(&again, before, false, (Some(1), Some(2), true));
+        }
+        check(&[(Redeem, 1)], (Some(1), Some(1), false), false, (Some(1), Some(1), true));
+        check(&[(Release, 1)], (Some(1), Some(1), false), false, FREE);
     }
 
     /// I14.
     #[test]
-    fn what_another_order_has_is_left_alone() {
-        assert_eq!(played(&[BIND(2), REDEEM(2)], (Some(1), false), true), (Some(1), false));
-        assert_eq!(played(&[BIND(2), REDEEM(2)], (Some(1), true), true), (Some(1), true));
-        assert_eq!(played(&[RELEASE(2)], (Some(1), false), true), (Some(1), false));
-        assert_eq!(played(&[REDEEM(1)], (None, false), true), (None, false));
+    fn what_another_has_is_left_alone() {
+        for others in [(Some(1), Some(1), false), (Some(1), Some(1), true), (Some(1), None, false)] {
+            check(&[(Bind, 3), (Redeem, 3)], others, true, others);
+            check(&[(Release, 3)], others, true, others);
+        }
+        check(&[(Bind, 2), (Redeem, 2)], (Some(1), Some(1), false), true, (Some(1), Some(1), false));
+        check(&[(Redeem, 1)], FREE, true, FREE);
+        check(&[(Redeem, 1)], (Some(1), None, false), true, (Some(1), None, false));
     }
 
     #[test]
     fn a_used_coupon_comes_back_only_if_its_campaign_says_so() {
-        for (returns, expected) in [(false, (Some(1), true)), (true, (None, false))] {
-            assert_eq!(played(&[RELEASE(1)], (Some(1), true), returns), expected);
-            assert_eq!(played(&[REDEEM(1), RELEASE(1)], (Some(1), false), returns), expected);
-            assert_eq!(played(&[BIND(1), REDEEM(1), RELEASE(1)], (None, false), returns), expected);
+        for (returns, after) in [(false, (Some(1), Some(1), true)), (true, FREE)] {
+            check(&[(Release, 1)], (Some(1), Some(1), true), returns, after);
+            check(&[(Redeem, 1), (Release, 1)], (Some(1), Some(1), false), returns, after);
+            check(&[(Bind, 1), (Redeem, 1), (Release, 1)], (Some(1), None, false), returns, after);
         }
     }
 }

@@ -187,16 +187,18 @@ pub(crate) fn granted(batch: &IssueBatch, verdicts: &[Verdict]) -> Option<String
 
 /// Changes as the group commit takes them.
 pub(crate) fn changes(plans: &[CouponPlan<'_>]) -> String {
-    let row = |plan: &CouponPlan<'_>| {
+    let row = |CouponPlan { coupon, before, returns_on_refund, after }: &CouponPlan<'_>| {
         json!([
-            plan.coupon.0,
-            plan.before.owner.map(|(performance, _)| performance.as_str()),
-            plan.before.owner.map(|(_, order)| order.0),
-            plan.before.is_redeemed,
-            plan.returns_on_refund,
-            plan.after.state(),
-            plan.after.owner.map(|(performance, _)| performance.as_str()),
-            plan.after.owner.map(|(_, order)| order.0),
+            coupon.0,
+            before.hold.map(|(performance, _)| performance.as_str()),
+            before.hold.map(|(_, hold)| hold.0),
+            before.order.map(|order| order.0),
+            before.is_redeemed,
+            returns_on_refund,
+            after.state(),
+            after.hold.map(|(performance, _)| performance.as_str()),
+            after.hold.map(|(_, hold)| hold.0),
+            after.order.map(|order| order.0),
         ])
     };
     serde_json::Value::from_iter(plans.iter().map(row)).to_string()

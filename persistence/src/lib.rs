@@ -59,7 +59,7 @@ pub use catalog::{
 pub use cluster::{
     ClusterStore, ClusterView, LEASE_MAX, NewNode, NodeRow, NodeState, OwnerRow, PinOutcome, PinRow,
 };
-pub use coupon_changes::CouponChange;
+pub use coupon_changes::{CouponChange, CouponStep};
 pub use coupons::{
     CampaignRow, CouponRow, CouponState, CouponStore, HoldToken, ISSUE_MAX, IssueBatch, IssueOutcome,
     IssueWish, NewCampaign,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry, HashMap};
 
 use crate::batch::{AppendBatch, JournalRow, OrderRow, SnapshotRow};
-use crate::coupon_changes::{CouponChange, CouponPlan, fold_coupons};
+use crate::coupon_changes::{CouponPlan, fold_coupons};
 use crate::error::AppendError;
 use crate::ids::{Bucket, Epoch, OrderId, PerformanceId, Sequence};
 use crate::plan_seats::{SeatPlan, fold_seats};
@@ -75,7 +75,7 @@ impl<'a> Plan<'a> {
         let coupons = fold_coupons(&batch.coupon_changes)?;
         let touched = orders.iter().map(|row| &row.performance);
         let touched = touched.chain(seats.iter().map(|seat| seat.performance));
-        let touched = touched.chain(batch.coupon_changes.iter().map(CouponChange::performance));
+        let touched = touched.chain(batch.coupon_changes.iter().map(|change| &change.performance));
         for performance in touched {
             if !index_of.contains_key(performance) {
                 // Without an entry there is no fence over the row, and nothing that caused it.

@@ -8,7 +8,7 @@ use crate::state::seats::Claim;
 use crate::{
     BuyerId, CouponUse, HoldId, Layout, OrderId, OrderStateName, RefundId, RefundReason, RefundState,
 };
-use crate::{Rejection, SeatIndex, Sequence, Settings, State, Timestamp};
+use crate::{Rejection, RequestId, SeatIndex, Sequence, Settings, State, Timestamp};
 
 /// What everybody may know of a seat. The numbers are part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -180,6 +180,12 @@ impl State {
             Claim::Held(slot) | Claim::Paying(slot) => Some(SeatClaim::Hold(self.holds.get(slot).id)),
             Claim::Sold(order) => Some(SeatClaim::Order(order.into())),
         }
+    }
+
+    /// Whether a request was answered that is still remembered: it is then answered so again (I8).
+    #[must_use]
+    pub fn has_answered(&self, request: RequestId) -> bool {
+        self.requests.contains(request)
     }
 
     /// A hold that lives, also one that has lapsed and waits for its timer.

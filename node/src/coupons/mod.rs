@@ -13,6 +13,7 @@ mod birthday;
 mod bulk;
 mod desk;
 mod error;
+mod places;
 mod terms;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use earlybird_persistence::{
     NewCampaign, Store, StoreError, UnixMillis,
 };
 use quick_cache::sync::Cache;
+use tokio::sync::MutexGuard;
 
 pub use bill::bill;
 pub(crate) use birthday::Birthday;
@@ -32,6 +34,7 @@ pub(crate) use bulk::{Bulk, Issuer};
 use desk::Desk;
 pub use desk::IssueError;
 pub use error::CouponError;
+use places::Places;
 pub use terms::{Bill, Discount, Line, Terms, Validity};
 
 use crate::clock::Clock;
@@ -46,6 +49,7 @@ pub struct Coupons {
     /// Terms never change, so nothing goes stale.
     terms: Cache<CampaignId, Arc<Terms>>,
     desk: Desk,
+    places: Places,
 }
 
 impl Coupons {
@@ -53,7 +57,7 @@ impl Coupons {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<Clock>, claims_waiting_max: usize) -> Arc<Self> {
         let desk = Desk::new(claims_waiting_max);
-        Arc::new(Self { store, clock, terms: Cache::new(TERMS_CACHED_MAX), desk })
+        Arc::new(Self { store, clock, terms: Cache::new(TERMS_CACHED_MAX), desk, places: Places::default() })
     }
 
     /// Creates a campaign, once per request (I8).
@@ -103,6 +107,12 @@ impl Coupons {
         Ok(CouponUse { coupon: coupon.to_string().into(), discount_minor: terms.discount_minor(bill)? })
     }
 
+    /// Waits until nobody else reserves or gives back a coupon for the hold. Keep it from the reservation to the word of the
+    /// shard: else whoever is rejected could give back the coupon of one that is just being accepted (I14).
+    pub(crate) async fn place(&self, token: &HoldToken) -> MutexGuard<'_, ()> {
+        self.places.of(token).await
+    }
+
     /// Takes a coupon for a hold alone, and tells what it takes off. The hold may ask again, and is told the same.
     ///
     /// When the payment then does not begin, call [`Coupons::give_back`], unless it did not because another payment of the
@@ -127,6 +137,22 @@ impl Coupons {
         let row = self.store.coupon(coupon).await?.ok_or(CouponError::NotFound)?;
         check_usable(&row, buyer, token, now)?;
         Err(CouponError::Reserved)
+    }
+
+    /// Takes a coupon once more for the hold of a declined order whose money came late. Returns whether the hold has it now,
+    /// and no other order.
+    ///
+    /// # Errors
+    /// The store does not answer; it may be repeated.
+    pub(crate) async fn take_up(
+        &self,
+        coupon: CouponId,
+        buyer: &BuyerId,
+        token: &HoldToken,
+    ) -> Result<bool, StoreError> {
+        let now = UnixMillis(self.clock.now().0);
+        let row = self.store.reserve_coupon(coupon, buyer, token, now).await?;
+        Ok(row.is_some_and(|row| row.order.is_none()))
     }
 
     /// Gives back a coupon that was taken for a hold whose payment did not begin. One that is not told is given back by the

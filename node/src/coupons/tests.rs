@@ -46,7 +46,9 @@ impl House {
     }
 
     fn people(&self, node: &str, options: &PeopleOptions) -> People {
-        People::new(node.into(), &self.store, &self.clock, options, Vec::new())
+        let coupons =
+            Coupons::new(Arc::clone(&self.store), Arc::clone(&self.clock), options.claims_waiting_max);
+        People::new(node.into(), &self.store, &self.clock, coupons, options, Vec::new())
     }
 
     async fn campaign(&self, id: &str, change: impl FnOnce(&mut NewCampaign)) {

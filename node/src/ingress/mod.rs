@@ -70,8 +70,6 @@ pub struct Ingress {
     meters: Meters,
     /// One audit at a time.
     audits: Semaphore,
-    /// Holds that are being paid with coupons.
-    coupon_places: coupon::CouponPlaces,
 }
 
 /// One handle that implements every service but `Catalog`.
@@ -89,7 +87,6 @@ impl Services {
             draining,
             meters: Meters::default(),
             audits: Semaphore::new(1),
-            coupon_places: coupon::CouponPlaces::default(),
         }))
     }
 }

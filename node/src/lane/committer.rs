@@ -276,7 +276,7 @@ fn split(batch: AppendBatch, parcels: Vec<Parcel>, wanted: impl Fn(&Shard) -> bo
     let (seat_changes, other_seat_changes) =
         batch.seat_changes.into_iter().partition(|change| is_one(change.performance()));
     let (coupon_changes, other_coupon_changes) =
-        batch.coupon_changes.into_iter().partition(|change| is_one(change.performance()));
+        batch.coupon_changes.into_iter().partition(|change| is_one(&change.performance));
     let others = AppendBatch {
         entries: other_entries,
         orders: other_orders,

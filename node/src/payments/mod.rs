@@ -15,6 +15,7 @@ mod compare;
 mod confirming;
 mod deposit;
 mod gateway;
+mod late;
 mod matching;
 mod off;
 mod outage;
@@ -48,6 +49,7 @@ pub use reference::{order_reference, order_reference_prefix};
 pub use toss::{TossError, TossGateway, TossOptions};
 
 use crate::clock::Clock;
+use crate::coupons::Coupons;
 use crate::directory::Directory;
 use crate::shard::Shard;
 use outage::Outage;
@@ -126,6 +128,7 @@ pub struct Payments {
     permits: Semaphore,
     store: Arc<dyn Store>,
     clock: Arc<Clock>,
+    coupons: Arc<Coupons>,
     under_way: Arc<UnderWay>,
     outage: Outage,
     /// The directory owns nothing of this; set once the node is wired.
@@ -140,6 +143,7 @@ impl Payments {
         options: PaymentsOptions,
         store: Arc<dyn Store>,
         clock: Arc<Clock>,
+        coupons: Arc<Coupons>,
     ) -> Arc<Self> {
         Arc::new(Self {
             gateway,
@@ -147,6 +151,7 @@ impl Payments {
             options,
             store,
             clock,
+            coupons,
             under_way: Arc::default(),
             outage: Outage::default(),
             directory: OnceLock::new(),

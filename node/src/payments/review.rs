@@ -83,7 +83,7 @@ impl Payments {
                 self.join(task).await;
             }
             DifferenceKind::CapturedLate => {
-                self.note(performance, Action::CaptureLate { order }).await;
+                self.capture_late(performance, order).await;
                 self.join_refund_of(performance, order).await;
             }
             DifferenceKind::DepositReverted => {

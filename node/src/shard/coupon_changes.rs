@@ -2,11 +2,11 @@
 
 use earlybird_engine::{Event, OrderStateName, OrderView};
 use earlybird_persistence as store;
-use earlybird_persistence::{CouponChange, CouponId, PerformanceId};
-use smallvec::{SmallVec, smallvec};
+use earlybird_persistence::{CouponChange, CouponId, CouponStep, PerformanceId};
+use smallvec::SmallVec;
 
-/// The changes that an event of an order causes. An order that is captured too late takes its coupon up again, unless
-/// another order has it by now: the store sees to that.
+/// The changes that an event of an order causes. An order whose money came late takes its coupon up again: it was reserved
+/// for its hold before that.
 pub(super) fn coupon_changes(
     performance: &PerformanceId,
     order: &OrderView<'_>,
@@ -15,18 +15,20 @@ pub(super) fn coupon_changes(
     let Some(coupon) = order.coupon.and_then(|coupon| CouponId::parse(&coupon.coupon)) else {
         return SmallVec::new();
     };
-    let (performance, id) = (performance.clone(), store::OrderId(order.order.0));
-    match event {
-        Event::PaymentBegun { .. } => smallvec![CouponChange::Bind { performance, order: id, coupon }],
-        Event::PaymentConfirmed { .. } => smallvec![CouponChange::Redeem { performance, order: id, coupon }],
-        Event::LateSold { .. } => smallvec![
-            CouponChange::Bind { performance: performance.clone(), order: id, coupon },
-            CouponChange::Redeem { performance, order: id, coupon },
-        ],
-        Event::PaymentDeclined { .. } => smallvec![CouponChange::Release { performance, order: id, coupon }],
-        Event::Refunded { .. } if order.state == OrderStateName::Refunded => {
-            smallvec![CouponChange::Release { performance, order: id, coupon }]
-        }
-        _ => SmallVec::new(),
-    }
+    let steps: &[CouponStep] = match event {
+        Event::PaymentBegun { .. } => &[CouponStep::Bind],
+        Event::PaymentConfirmed { .. } => &[CouponStep::Redeem],
+        Event::LateSold { .. } => &[CouponStep::Bind, CouponStep::Redeem],
+        Event::PaymentDeclined { .. } => &[CouponStep::Release],
+        Event::Refunded { .. } if order.state == OrderStateName::Refunded => &[CouponStep::Release],
+        _ => &[],
+    };
+    let change = |&step| CouponChange {
+        performance: performance.clone(),
+        order: store::OrderId(order.order.0),
+        hold: store::HoldId(order.hold.0),
+        coupon,
+        step,
+    };
+    steps.iter().map(change).collect()
 }

@@ -8,6 +8,7 @@
 //! ```
 
 mod buyers;
+mod coupons;
 mod deadlines;
 mod kills;
 mod outages;

@@ -5,8 +5,9 @@
 --   $11..$14 seats: performance, seat, whether it is taken, who has it afterwards
 --   $15..$17 orders that may have a seat now: performance, seat, order
 --   $18..$33 orders
---   $34      coupons, a JSON array of arrays: coupon; the order that has it now, its performance first; whether it is used
---            up, whether its campaign returns it; then its state afterwards, and the order that has it then
+--   $34      coupons, a JSON array of arrays: coupon; the hold that it is reserved for now, its performance first; the
+--            order of that hold that has it; whether it is used up, whether its campaign returns it; then its state, hold
+--            and order afterwards
 WITH owned AS MATERIALIZED (
     SELECT o.bucket
     FROM UNNEST($1::int[], $2::bigint[]) AS claim (bucket, epoch)
@@ -88,19 +89,23 @@ put AS (
 -- A coupon that stands in another way than foreseen is left alone.
 redeemed AS (
     UPDATE coupon c
-    SET state = change.value ->> 5,
-        order_performance = change.value ->> 6,
-        order_id = (change.value ->> 7)::bigint,
-        reserved_performance = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_performance END,
-        reserved_hold = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_hold END,
-        reserved_at_ms = CASE change.value ->> 5 WHEN 'ISSUED' THEN NULL ELSE c.reserved_at_ms END
+    SET state = change.value ->> 6,
+        reserved_performance = change.value ->> 7,
+        reserved_hold = (change.value ->> 8)::bigint,
+        reserved_at_ms = CASE WHEN change.value ->> 8 IS NULL THEN NULL ELSE c.reserved_at_ms END,
+        order_performance = CASE WHEN change.value ->> 9 IS NULL THEN NULL ELSE change.value ->> 7 END,
+        order_id = (change.value ->> 9)::bigint
     FROM json_array_elements($34::json) AS change (value)
     WHERE (SELECT is_good FROM verdict)
         AND c.coupon_id = (change.value ->> 0)::bigint
-        AND c.order_performance IS NOT DISTINCT FROM change.value ->> 1
-        AND c.order_id IS NOT DISTINCT FROM (change.value ->> 2)::bigint
-        AND (c.state = 'REDEEMED') = (change.value ->> 3)::boolean
-        AND c.returns_on_refund = (change.value ->> 4)::boolean
+        AND c.order_id IS NOT DISTINCT FROM (change.value ->> 3)::bigint
+        AND CASE WHEN c.order_id IS NULL
+            THEN c.reserved_performance IS NOT DISTINCT FROM change.value ->> 1
+                AND c.reserved_hold IS NOT DISTINCT FROM (change.value ->> 2)::bigint
+            ELSE c.order_performance = change.value ->> 1
+        END
+        AND (c.state = 'REDEEMED') = (change.value ->> 4)::boolean
+        AND c.returns_on_refund = (change.value ->> 5)::boolean
 )
 INSERT INTO journal (performance_id, sequence, epoch, at_ms, kind, body)
 SELECT *

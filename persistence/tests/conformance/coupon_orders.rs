@@ -1,36 +1,40 @@
 //! What orders do to coupons, in the transaction of the journal (I14).
 
+use earlybird_persistence::CouponStep::{Bind, Redeem, Release};
 use earlybird_persistence::{
-    AppendBatch, CouponChange, CouponId, CouponRow, CouponState, HoldId, HoldToken, OrderId, UnixMillis,
+    AppendBatch, CouponChange, CouponId, CouponRow, CouponState, CouponStep, HoldId, HoldToken, OrderId,
+    UnixMillis,
 };
 
 use crate::coupons::{NOW, coupon};
 use crate::support::{Fixture, Writer, assert_fenced, assert_invalid};
 
-#[derive(Clone, Copy)]
-enum To {
-    Bind,
-    Redeem,
-    Release,
-}
-use To::{Bind, Redeem, Release};
-
 fn token() -> HoldToken {
     HoldToken { performance: "p".into(), hold: HoldId(1) }
 }
 
-/// An entry with these changes of a coupon by orders of "p".
-fn changes(writer: Writer, sequence: u64, coupon: CouponId, changes: &[(To, u64)]) -> AppendBatch {
-    let change = |(to, order): &(To, u64)| {
-        let (performance, order) = ("p".into(), OrderId(*order));
-        match to {
-            Bind => CouponChange::Bind { performance, order, coupon },
-            Redeem => CouponChange::Redeem { performance, order, coupon },
-            Release => CouponChange::Release { performance, order, coupon },
-        }
+/// An entry with these changes of a coupon by orders of "p" that pay this hold.
+fn changes_of(
+    hold: HoldId,
+    writer: Writer,
+    sequence: u64,
+    coupon: CouponId,
+    changes: &[(CouponStep, u64)],
+) -> AppendBatch {
+    let change = |&(step, order): &(CouponStep, u64)| CouponChange {
+        performance: "p".into(),
+        order: OrderId(order),
+        hold,
+        coupon,
+        step,
     };
     let coupon_changes = changes.iter().map(change).collect();
     AppendBatch { coupon_changes, ..writer.batch("p", sequence, sequence) }
+}
+
+/// An entry with these changes of a coupon by orders that pay the hold of [`token`].
+fn changes(writer: Writer, sequence: u64, coupon: CouponId, changes: &[(CouponStep, u64)]) -> AppendBatch {
+    changes_of(token().hold, writer, sequence, coupon, changes)
 }
 
 /// A coupon that is reserved for [`token`].
@@ -94,9 +98,31 @@ pub(crate) async fn a_change_that_does_not_fit_changes_nothing(fixture: &Fixture
     // A reservation that was given back too early: the journal says whose it is.
     store.append(&changes(writer, 4, id, &[(Release, 7)])).await.unwrap();
     store.append(&changes(writer, 5, id, &[(Bind, 9)])).await.unwrap();
-    let row = store.coupon(id).await.unwrap().unwrap();
-    assert_eq!(row.order, Some(("p".into(), OrderId(9))));
+    assert_eq!(standing(fixture, id).await, (CouponState::Reserved, Some(9)));
     assert_eq!(fixture.head("p").await, 5);
+}
+
+pub(crate) async fn a_coupon_of_another_hold_is_left_to_it(fixture: &Fixture) {
+    let (store, writer) = (&fixture.store, fixture.writer(5).await);
+    let id = reserved(fixture, true).await;
+    // An order of another hold, such as one that is paid for after it was declined, whose coupon was taken meanwhile.
+    let late = [(Bind, 7), (Redeem, 7)];
+    store.append(&changes_of(HoldId(2), writer, 1, id, &late)).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Reserved, None));
+    store.append(&changes(writer, 2, id, &[(Bind, 8), (Redeem, 8)])).await.unwrap();
+    store.append(&changes_of(HoldId(2), writer, 3, id, &late)).await.unwrap();
+    store.append(&changes_of(HoldId(2), writer, 4, id, &[(Release, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Redeemed, Some(8)));
+}
+
+pub(crate) async fn a_declined_order_may_have_its_coupon_again(fixture: &Fixture) {
+    let (store, writer) = (&fixture.store, fixture.writer(5).await);
+    let id = reserved(fixture, true).await;
+    store.append(&changes(writer, 1, id, &[(Bind, 7), (Release, 7)])).await.unwrap();
+    let row = store.reserve_coupon(id, &"ann".into(), &token(), NOW).await.unwrap().unwrap();
+    assert_eq!(row.order, None);
+    store.append(&changes(writer, 2, id, &[(Bind, 7), (Redeem, 7)])).await.unwrap();
+    assert_eq!(standing(fixture, id).await, (CouponState::Redeemed, Some(7)));
 }
 
 pub(crate) async fn a_refused_batch_changes_no_coupon(fixture: &Fixture) {

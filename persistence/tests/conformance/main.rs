@@ -92,6 +92,8 @@ conformance! {
         a_refund_returns_a_coupon_if_its_campaign_does,
         a_refund_keeps_a_coupon_if_its_campaign_does,
         a_change_that_does_not_fit_changes_nothing,
+        a_coupon_of_another_hold_is_left_to_it,
+        a_declined_order_may_have_its_coupon_again,
         a_refused_batch_changes_no_coupon,
     },
     coupons::{

@@ -71,7 +71,7 @@ mod tests {
         let mut stage = cancelled();
         stage.must(Action::DeclinePayment { order: OrderId(1), reason: "no cover".into() });
         assert_eq!(stage.state.seat_status(SeatIndex(2)), Some(SeatStatus::Free), "nobody may hold it on");
-        stage.must(Action::CaptureLate { order: OrderId(1) });
+        stage.must(Action::CaptureLate { order: OrderId(1), has_coupon: false });
         assert_eq!(stage.state.order(OrderId(1)).map(|order| order.state), Some(OrderStateName::Refunding));
     }
 

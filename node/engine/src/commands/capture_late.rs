@@ -1,5 +1,6 @@
 //! The provider has captured the money of an order that was declined: the same seats if they are to be had, else the
-//! money goes back. One or the other is decided at once, and both show in the order (I3).
+//! money goes back. One or the other is decided at once, and both show in the order (I3). It goes back, too, when the coupon
+//! that it was priced with is not to be had any more: what was paid is not what the seats cost without it (I14).
 
 use smallvec::smallvec;
 
@@ -8,7 +9,12 @@ use super::begin_refund::refund;
 use crate::state::orders::Order;
 use crate::{Event, OrderId, OrderStateName, RefundQuote, RefundReason, Rejection, Seats, State, Timestamp};
 
-pub(super) fn decide(state: &State, now: Timestamp, id: OrderId) -> Result<Events, Rejection> {
+pub(super) fn decide(
+    state: &State,
+    now: Timestamp,
+    id: OrderId,
+    has_coupon: bool,
+) -> Result<Events, Rejection> {
     let order = state.orders.find(id).ok_or(Rejection::OrderNotFound)?;
     if order.state != OrderStateName::Declined {
         return Err(Rejection::OrderState(order.state));
@@ -16,7 +22,7 @@ pub(super) fn decide(state: &State, now: Timestamp, id: OrderId) -> Result<Event
     if is_another_orders(state, id, order) {
         return Err(Rejection::OrderState(order.state));
     }
-    if are_seats_left(state, now, order) {
+    if (has_coupon || order.coupon.is_none()) && are_seats_left(state, now, order) {
         return Ok(sell(state, id, order));
     }
     let quote = RefundQuote {
@@ -63,10 +69,12 @@ fn sell(state: &State, id: OrderId, order: &Order) -> Events {
 #[cfg(test)]
 mod tests {
     use crate::testing::{Stage, hold};
-    use crate::{Action, HoldId, Limits, Millis, OrderId, OrderStateName, RefundId, RefundReason, Rejection};
+    use crate::{
+        Action, CouponUse, HoldId, Limits, Millis, OrderId, OrderStateName, RefundId, RefundReason, Rejection,
+    };
     use crate::{SeatClaim, SeatIndex};
 
-    const CAPTURE: Action = Action::CaptureLate { order: OrderId(1) };
+    const CAPTURE: Action = Action::CaptureLate { order: OrderId(1), has_coupon: false };
 
     /// Ann's payment for seats 1 and 2 was declined after so long.
     fn declined_after(limits: Limits, span_ms: u64) -> Stage {
@@ -156,6 +164,29 @@ mod tests {
             coupon: None,
         });
         stage
+    }
+
+    /// I14.
+    #[test]
+    fn gives_the_money_back_when_the_coupon_is_gone() {
+        for has_coupon in [false, true] {
+            let mut stage = Stage::new(Limits::default());
+            let hold = stage.hold("ann", &[1, 2]);
+            stage.must(Action::BeginPayment {
+                buyer: "ann".into(),
+                hold,
+                amount_minor: 150,
+                payment_key: "key".into(),
+                coupon: Some(CouponUse { coupon: "c-1".into(), discount_minor: 50 }),
+            });
+            stage.must(Action::DeclinePayment { order: OrderId(1), reason: "no cover".into() });
+            stage.must(Action::CaptureLate { order: OrderId(1), has_coupon });
+            let order = stage.state.order(OrderId(1)).expect("it is kept");
+            let state = if has_coupon { OrderStateName::Paid } else { OrderStateName::Refunding };
+            assert_eq!((order.state, order.captured_late), (state, true));
+            let refund = stage.state.refunds_of(OrderId(1)).last().map(|refund| refund.amount_minor);
+            assert_eq!(refund, (!has_coupon).then_some(150));
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn decide_events(state: &State, now: Timestamp, action: &Action) -> Result<Event
         Action::AwaitDeposit { order, deadline } => await_deposit::decide(state, now, *order, *deadline),
         Action::ConfirmPayment { order } => confirm_payment::decide(state, now, *order),
         Action::DeclinePayment { order, reason } => decline_payment::decide(state, now, *order, reason),
-        Action::CaptureLate { order } => capture_late::decide(state, now, *order),
+        Action::CaptureLate { order, has_coupon } => capture_late::decide(state, now, *order, *has_coupon),
         Action::RevertDeposit { order, note } => revert_deposit::decide(state, now, *order, note),
         Action::BeginRefund { by, order, seats, note } => {
             begin_refund::decide(state, now, by, *order, seats, note)
@@ -172,6 +172,8 @@ pub enum Action {
     CaptureLate {
         /// The order.
         order: OrderId,
+        /// Whether the coupon that it was priced with is reserved for its hold again. Means nothing where there was none.
+        has_coupon: bool,
     },
     /// The bank has taken the deposit of a paid order back.
     RevertDeposit {

@@ -103,7 +103,7 @@ impl Requests {
         self.answered.iter()
     }
 
-    /// Whether the id is remembered: for checks.
+    /// Whether the id is remembered.
     pub(crate) fn contains(&self, id: RequestId) -> bool {
         self.find(id).is_some()
     }

@@ -170,7 +170,10 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
             let latest = model.orders.iter().map(|order| order.began_at.0).max().unwrap_or(OPENS);
             Action::AwaitDeposit { order, deadline: Timestamp(latest + left) }
         }
-        102..106 => Action::CaptureLate { order: some_order(random, model, OrderStateName::Declined) },
+        102..106 => {
+            let order = some_order(random, model, OrderStateName::Declined);
+            Action::CaptureLate { order, has_coupon: random.random_bool(0.7) }
+        }
         106 => {
             let order = some_order(random, model, OrderStateName::Paid);
             Action::RevertDeposit { order, note: "recalled".into() }

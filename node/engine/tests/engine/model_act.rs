@@ -24,7 +24,7 @@ impl Model {
                 self.begin_payment(now, buyer, *hold, *amount_minor, coupon.as_ref())
             }
             Action::AwaitDeposit { order, deadline } => self.await_deposit(now, *order, *deadline),
-            Action::CaptureLate { order } => self.capture_late(now, *order),
+            Action::CaptureLate { order, has_coupon } => self.capture_late(now, *order, *has_coupon),
             Action::RevertDeposit { order, note } => {
                 let seats = self.order_in(*order, OrderStateName::Paid)?.seats_left.clone();
                 self.refund(now, *order, seats, (0, 0), RefundReason::DepositReverted, note)

@@ -106,7 +106,12 @@ impl Model {
         Ok(Answer::Done)
     }
 
-    pub(crate) fn capture_late(&mut self, now: Timestamp, id: OrderId) -> Result<Answer, Rejection> {
+    pub(crate) fn capture_late(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        has_coupon: bool,
+    ) -> Result<Answer, Rejection> {
         // All payments of the model have one key.
         let paid = |hold| {
             self.orders.iter().any(|other| other.hold == hold && other.state != OrderStateName::Declined)
@@ -122,13 +127,13 @@ impl Model {
         }
         let order = self.order_in(id, OrderStateName::Declined)?;
         order.captured_late = true;
-        let Order { buyer, hold, seats, amount_minor, .. } = order.clone();
+        let Order { buyer, hold, seats, amount_minor, coupon, .. } = order.clone();
         let place = self.holds.iter().position(|other| other.id == hold);
         let has = match place.map(|at| &self.holds[at]) {
             Some(hold) => hold.order.is_none() && now < hold.deadline,
             None => seats.iter().all(|seat| self.seats[seat.as_usize()] == Seat::Free),
         };
-        if !has || self.cancelled_at.is_some() {
+        if !has || self.cancelled_at.is_some() || (coupon.is_some() && !has_coupon) {
             return self.refund(now, id, Seats::new(), (amount_minor, 0), RefundReason::LateCapture, "");
         }
         self.holds.retain(|other| other.id != hold);

@@ -7,7 +7,8 @@ use super::Ledger;
 use crate::audit::findings::Findings;
 use crate::audit::rule::Rule;
 
-/// The order that uses each coupon, from when its payment begins until it is declined or refunded as a whole.
+/// The order that uses each coupon, from when its payment begins, or its money came late, until it is
+/// declined or refunded as a whole.
 #[derive(Debug, Default)]
 pub(super) struct CouponBook(HashMap<Box<str>, OrderId>);
 
@@ -18,13 +19,6 @@ impl Ledger {
         findings.require(Rule::Coupons, other.is_none(), || {
             format!("coupon {} of order {id} is used by order {}", coupon.coupon, other.unwrap_or(id))
         });
-    }
-
-    /// An order that was captured too late takes its coupon up again, unless another order has it by now.
-    pub(super) fn coupon_taken_up(&mut self, id: OrderId, coupon: Option<&CouponUse>) {
-        if let Some(coupon) = coupon {
-            self.coupons.0.entry(coupon.coupon.clone()).or_insert(id);
-        }
     }
 
     pub(super) fn coupon_given_up(&mut self, id: OrderId, coupon: Option<&CouponUse>) {

@@ -93,7 +93,7 @@ impl Ledger {
         order.seats_left = order.seats.clone();
         let (hold_id, buyer, seats, coupon) =
             (order.hold, order.buyer, order.seats.clone(), order.coupon.clone());
-        self.coupon_taken_up(id, coupon.as_ref());
+        self.coupon_used(id, coupon.as_ref(), findings);
         if self.holds.contains_key(&hold_id) {
             self.usable(hold_id, Rule::HoldInTime, findings);
             self.holds.remove(&hold_id);

@@ -45,7 +45,10 @@ pub(super) fn wish(random: &mut StdRng, state: &State) -> Action {
         66..71 => Action::CompleteRefund { refund },
         71..72 => Action::FailRefund { refund, reason: "closed account".into() },
         72..74 => Action::AwaitDeposit { order: paying, deadline: Timestamp(u64::MAX) },
-        74..77 => Action::CaptureLate { order: any_order(random, state, OrderStateName::Declined) },
+        74..77 => {
+            let order = any_order(random, state, OrderStateName::Declined);
+            Action::CaptureLate { order, has_coupon: random.random_bool(0.7) }
+        }
         77..78 => {
             let order = any_order(random, state, OrderStateName::Paid);
             Action::RevertDeposit { order, note: "recalled".into() }

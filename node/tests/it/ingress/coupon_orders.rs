@@ -94,6 +94,25 @@ async fn a_coupon_pays_its_part_and_comes_back_with_the_refund() {
     assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Issued);
 }
 
+/// I8: whatever has become of the coupon since, the answer is the same, and nothing is taken.
+#[tokio::test]
+async fn a_request_that_is_repeated_takes_no_coupon() {
+    let (house, mut coupons) = house_with(Discount::AmountMinor(1_000)).await;
+    let mut orders = house.orders.clone();
+    let coupon = issue(&mut coupons, "alice").await;
+    let hold = house.hold("alice", &[0]).await.expect("a free seat");
+    let request = pay(&hold, STALLS_MINOR - 1_000, &coupon, "sim.REJECT_CARD_PAYMENT.1");
+    for _ in 0..2 {
+        assert_eq!(failure(orders.pay_hold(request.clone()).await).1, "PAYMENT_DECLINED");
+        assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Issued);
+    }
+    let other = house.hold("alice", &[1]).await.expect("a free seat");
+    let order = orders.pay_hold(pay(&other, STALLS_MINOR - 1_000, &coupon, &payment_key())).await;
+    let order = order.expect("it is paid").into_inner();
+    assert_eq!(failure(orders.pay_hold(request).await).1, "PAYMENT_DECLINED");
+    assert_eq!(state(&mut coupons, &coupon).await, (CouponState::Redeemed, order.name));
+}
+
 /// Where nothing is left to pay, the provider is not asked: it would decline this key.
 #[tokio::test]
 async fn a_coupon_may_pay_for_all() {

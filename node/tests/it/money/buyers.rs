@@ -63,14 +63,24 @@ impl Buyer {
     }
 
     /// Pays a hold with a key of the provider.
-    pub(super) async fn pay(&self, (hold, amount_minor): &(String, i64), key: &str) -> Result<Order, Status> {
+    pub(super) async fn pay(&self, hold: &(String, i64), key: &str) -> Result<Order, Status> {
+        self.pay_with(hold, "", key).await
+    }
+
+    /// Pays what a hold costs with a coupon, if it is given one, with a key of the provider.
+    pub(super) async fn pay_with(
+        &self,
+        (hold, amount_minor): &(String, i64),
+        coupon: &str,
+        key: &str,
+    ) -> Result<Order, Status> {
         let request = PayHoldRequest {
             hold: hold.clone(),
             buyer_id: self.name.clone(),
             amount_minor: *amount_minor,
             payment_key: key.to_owned(),
+            coupon: coupon.to_owned(),
             request_id: request_id(),
-            ..Default::default()
         };
         let call = || {
             let (mut orders, request) = (self.orders.clone(), request.clone());

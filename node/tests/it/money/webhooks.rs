@@ -15,7 +15,7 @@ const COPIES: u32 = 100;
 
 impl Shop {
     /// Lets the provider tell the node of every change, so often.
-    fn let_provider_tell(&self, copies: u32) {
+    pub(super) fn let_provider_tell(&self, copies: u32) {
         let url = format!("http://{}/webhooks/toss", self.site.http());
         self.let_provider(|behaviour| {
             let delays = WebhookBehaviour { copies, delay_ms_max: 300, ..WebhookBehaviour::default() };
