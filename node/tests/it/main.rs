@@ -2,7 +2,9 @@
 
 mod chaos;
 mod edge;
+mod examples;
 mod ingress;
 mod money;
 mod payments;
+mod readme;
 mod support;

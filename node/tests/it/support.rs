@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use toss_sim::{Behaviour, SECRET_KEY, Simulator};
 
@@ -179,11 +180,57 @@ impl Server {
         self.child = child;
     }
 
+    /// Calls a method, such as `earlybird.v1.Seating/GetSeatMap`, with an encoded message and as little as a browser has
+    /// (gRPC-Web): for those who have no client of its own.
+    pub(crate) async fn call(&self, method: &str, message: &[u8], token: Option<&str>) -> Called {
+        let length = u32::try_from(message.len()).expect("a short message");
+        let body = [&[0], &length.to_be_bytes()[..], message].concat();
+        let request = reqwest::Client::new()
+            .post(format!("http://{}/{method}", self.grpc))
+            .header("content-type", "application/grpc-web+proto")
+            .header("authorization", token.map(|token| format!("Bearer {token}")).unwrap_or_default())
+            .body(body);
+        let response = timeout(PATIENCE, request.send()).await.expect("an answer").expect("a connection");
+        assert_eq!(response.status(), 200, "{method}");
+        Called(response)
+    }
+
     /// `GET path` on the HTTP port: status and body.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.http);
         let (status, _, body) = exchange(&self.http, request.as_bytes()).await;
         (status, String::from_utf8(body).expect("text"))
+    }
+}
+
+/// An answer that has begun.
+pub(crate) struct Called(reqwest::Response);
+
+impl Called {
+    /// Why the call was turned down, if that was before anything else was said.
+    pub(crate) fn refusal(&self) -> Option<Code> {
+        let status = self.0.headers().get("grpc-status")?;
+        Some(Code::from_bytes(status.as_bytes())).filter(|code| *code != Code::Ok)
+    }
+
+    /// The messages of the answer, when it has ended well.
+    pub(crate) async fn messages(self) -> Result<Vec<Vec<u8>>, Code> {
+        if let Some(code) = self.refusal() {
+            return Err(code);
+        }
+        let body = timeout(PATIENCE, self.0.bytes()).await.expect("it ends").expect("it is not cut off");
+        let (mut rest, mut messages) = (&body[..], Vec::new());
+        while let [flags, a, b, c, d, after @ ..] = rest {
+            let (frame, others) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+            rest = others;
+            match flags {
+                0 => messages.push(frame.to_vec()),
+                // The last frame has the trailers.
+                _ if frame.starts_with(b"grpc-status:0") => return Ok(messages),
+                _ => panic!("{}", String::from_utf8_lossy(frame)),
+            }
+        }
+        panic!("the answer has no end")
     }
 }
 
