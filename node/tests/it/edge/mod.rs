@@ -4,6 +4,7 @@ mod catalog;
 mod import;
 mod ports;
 mod process;
+mod roles;
 mod tokens;
 
 use std::time::{SystemTime, UNIX_EPOCH};

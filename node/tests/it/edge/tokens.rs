@@ -18,7 +18,19 @@ use crate::support::{Options, Server};
 
 const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
 
-fn token(subject: &str, role: &str) -> String {
+/// A server that asks for tokens.
+pub(super) async fn server() -> Server {
+    let mut secret = tempfile::NamedTempFile::new().expect("a file");
+    secret.write_all(SECRET).expect("a file");
+    let options = Options::default()
+        .with("EARLYBIRD_AUTH__ENABLED", "true")
+        .with("EARLYBIRD_AUTH__ISSUER", "login")
+        .with("EARLYBIRD_AUTH__AUDIENCE", "seats")
+        .with("EARLYBIRD_AUTH__HS256_SECRET_FILE", secret.path().to_str().expect("a path"));
+    Server::start_with(options).await
+}
+
+pub(super) fn token(subject: &str, role: &str) -> String {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let claims = json!({"sub": subject, "iss": "login", "aud": "seats", "exp": now_s + 600, "roles": [role]});
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(SECRET)).expect("a token")
@@ -33,14 +45,7 @@ fn with<T>(token: &str, message: T) -> Request<T> {
 
 #[tokio::test]
 async fn calls_need_a_token_and_roles_decide() {
-    let mut secret = tempfile::NamedTempFile::new().expect("a file");
-    secret.write_all(SECRET).expect("a file");
-    let options = Options::default()
-        .with("EARLYBIRD_AUTH__ENABLED", "true")
-        .with("EARLYBIRD_AUTH__ISSUER", "login")
-        .with("EARLYBIRD_AUTH__AUDIENCE", "seats")
-        .with("EARLYBIRD_AUTH__HS256_SECRET_FILE", secret.path().to_str().expect("a path"));
-    let server = Server::start_with(options).await;
+    let server = server().await;
     let (admin, buyer, bff) = (token("ops", "admin"), token("alice", "buyer"), token("web", "bff"));
 
     let mut client = catalog(&server);
@@ -84,41 +89,16 @@ async fn calls_need_a_token_and_roles_decide() {
 }
 
 #[tokio::test]
-async fn members_see_their_own_and_operators_run_campaigns() {
-    let mut secret = tempfile::NamedTempFile::new().expect("a file");
-    secret.write_all(SECRET).expect("a file");
-    let options = Options::default()
-        .with("EARLYBIRD_AUTH__ENABLED", "true")
-        .with("EARLYBIRD_AUTH__ISSUER", "login")
-        .with("EARLYBIRD_AUTH__AUDIENCE", "seats")
-        .with("EARLYBIRD_AUTH__HS256_SECRET_FILE", secret.path().to_str().expect("a path"));
-    let server = Server::start_with(options).await;
+async fn members_see_their_own() {
+    let server = server().await;
     let [admin, alice, web] =
         [("ops", "admin"), ("alice", "buyer"), ("web", "bff")].map(|(sub, role)| token(sub, role));
     let mut members = v1::members_client::MembersClient::new(server.channel());
     let mut coupons = v1::coupons_client::CouponsClient::new(server.channel());
     let mut jobs = v1::jobs_client::JobsClient::new(server.channel());
-    let is_denied = |code: Code| code == Code::PermissionDenied;
     let code = |result: Result<(), tonic::Status>| result.map_or_else(|status| status.code(), |()| Code::Ok);
 
-    for token in [&alice, &web] {
-        let delete = v1::DeleteMemberRequest { member_id: "alice".into() };
-        assert!(is_denied(code(members.delete_member(with(token, delete)).await.map(drop))));
-        let import = tokio_stream::iter([v1::ImportMembersRequest::default()]);
-        assert!(is_denied(code(members.import_members(with(token, import)).await.map(drop))));
-        let create = v1::CreateCampaignRequest::default();
-        assert!(is_denied(code(coupons.create_campaign(with(token, create)).await.map(drop))));
-        let issue = v1::IssueCouponRequest::default();
-        assert!(is_denied(code(coupons.issue_coupon(with(token, issue)).await.map(drop))));
-        let issue = v1::IssueCouponsRequest::default();
-        assert!(is_denied(code(coupons.issue_coupons(with(token, issue)).await.map(drop))));
-        let list = v1::ListJobsRequest::default();
-        assert!(is_denied(code(jobs.list_jobs(with(token, list)).await.map(drop))));
-        let start = v1::StartJobRequest::default();
-        assert!(is_denied(code(jobs.start_job(with(token, start)).await.map(drop))));
-    }
     let list = v1::ListMembersRequest::default();
-    assert!(is_denied(code(members.list_members(with(&alice, list.clone())).await.map(drop))));
     assert_eq!(code(members.list_members(with(&web, list)).await.map(drop)), Code::Ok);
     assert_eq!(code(jobs.list_jobs(with(&admin, v1::ListJobsRequest::default())).await.map(drop)), Code::Ok);
     for (member, expected) in [("alice", Code::NotFound), ("bob", Code::PermissionDenied)] {
