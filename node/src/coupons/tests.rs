@@ -101,7 +101,8 @@ impl House {
                 return row;
             }
             assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
-            tokio::task::yield_now().await;
+            // Not a wait for the result, only a pause so that looking does not take the processor from what is looked at.
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
