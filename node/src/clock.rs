@@ -69,7 +69,7 @@ impl Clock {
 }
 
 /// Since the machine was started, its sleep included.
-fn uptime() -> Duration {
+pub(crate) fn uptime() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]

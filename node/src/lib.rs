@@ -6,6 +6,7 @@ mod cancellation;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod coupons;
 pub mod demo;

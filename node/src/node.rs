@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use earlybird_engine::Millis;
-use earlybird_persistence::{Bucket, Epoch, NodeId, Store, StoreError};
+use earlybird_persistence::{Bucket, NodeId, Store};
 use futures::FutureExt as _;
-use hashbrown::HashMap;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cancellation::Cancellation;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, RESYNCHRONISE_EVERY};
+use crate::cluster::{Cluster, ClusterOptions};
 use crate::coupons::Coupons;
 use crate::directory::{Directory, DirectoryParts};
 use crate::jobs::{JobKind, Jobs};
@@ -38,6 +38,8 @@ const MEASURE_EVERY: Duration = Duration::from_secs(1);
 pub struct NodeOptions {
     /// Name of the node, unique in its cluster.
     pub node_id: NodeId,
+    /// Its place in the cluster.
+    pub cluster: ClusterOptions,
     /// Write-behind lanes. With SQLite, one.
     pub lanes: usize,
     /// Entries of one group commit.
@@ -64,6 +66,7 @@ impl Default for NodeOptions {
     fn default() -> Self {
         Self {
             node_id: NodeId::from("node-1"),
+            cluster: ClusterOptions::default(),
             lanes: 1,
             flush_entries_max: 1_024,
             outbox_entries_max: 131_072,
@@ -84,6 +87,8 @@ pub struct Node {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<Clock>,
+    /// The node among others.
+    pub cluster: Arc<Cluster>,
     /// The active performances.
     pub directory: Arc<Directory>,
     /// Payments under way.
@@ -105,15 +110,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Claims all buckets in the store and starts to serve them.
+    /// Joins the cluster, claims what nobody owns and should be here, and starts to serve.
     ///
     /// # Errors
     /// When the store does not answer, or the payment provider cannot be set up.
     pub async fn start(options: NodeOptions, store: Arc<dyn Store>) -> anyhow::Result<Arc<Self>> {
         let clock = Arc::new(Clock::start(&*store).await.context("cannot read the store's clock")?);
-        let buckets: Vec<Bucket> = Bucket::all().collect();
-        let epochs =
-            store.claim_buckets(&options.node_id, &buckets).await.context("cannot claim the buckets")?;
+        let cluster =
+            Cluster::join(options.node_id.clone(), options.cluster.clone(), Arc::clone(&store)).await?;
         let gateway = options.payments.provider.open()?;
         let coupons = Coupons::new(Arc::clone(&store), Arc::clone(&clock), options.people.claims_waiting_max);
         let payments = Payments::new(
@@ -136,7 +140,7 @@ impl Node {
             clock: Arc::clone(&clock),
             payments: Arc::clone(&payments),
             lanes: lanes.clone(),
-            epochs: epochs.into_iter().collect(),
+            lease: cluster.lease(),
             inbox_capacity: options.inbox_capacity,
             passivate_after: Millis(u64::try_from(options.passivate_after.as_millis()).unwrap_or(u64::MAX)),
         });
@@ -149,7 +153,16 @@ impl Node {
         let (snapshot_asker, snapshots_asked) = mpsc::channel(snapshots::WAITING_MAX);
         snapshots::start(Arc::clone(&store), Arc::clone(&clock), snapshots_asked)
             .context("cannot start the thread for snapshots")?;
+        cluster.own(&directory).await?;
+        cluster.gossip().await?;
         let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
+        for task in [
+            Arc::clone(&cluster).keep().boxed(),
+            Arc::clone(&cluster).bury().boxed(),
+            Arc::clone(&cluster).balance().boxed(),
+        ] {
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(task))));
+        }
         let webhooks =
             Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));
@@ -160,6 +173,7 @@ impl Node {
         Ok(Arc::new(Self {
             store,
             clock,
+            cluster,
             directory,
             payments,
             webhooks,
@@ -179,31 +193,11 @@ impl Node {
         self.lanes.iter().any(|lane| lane.is_failing())
     }
 
-    /// Asks the store whether the node still owns what it owned, and lets go of the rest: one that has nothing to write
-    /// would not meet the fence, and go on to show what is another's. Returns how many buckets are left.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn check_ownership(&self) -> Result<usize, StoreError> {
-        let owned = self.directory.owned();
-        let buckets: Vec<Bucket> = owned.iter().map(|(bucket, _)| *bucket).collect();
-        let epochs: HashMap<Bucket, Epoch> = self.store.epochs(&buckets).await?.into_iter().collect();
-        let is_lost = |(bucket, epoch): &(Bucket, Epoch)| epochs.get(bucket) != Some(epoch);
-        let lost: Vec<Bucket> = owned.into_iter().filter(is_lost).map(|(bucket, _)| bucket).collect();
-        if !lost.is_empty() {
-            tracing::error!(
-                buckets = lost.len(),
-                "another node owns these buckets now; dropping their performances"
-            );
-            self.directory.buckets_lost(&lost);
-        }
-        Ok(self.directory.buckets_owned())
-    }
-
     /// Admits nothing new, makes durable and answers what was decided, and closes the store.
     pub async fn drain(&self) {
         self.jobs.drain().await;
         self.directory.drain().await;
+        self.cluster.leave().await;
         self.store.close().await;
     }
 }
@@ -256,10 +250,6 @@ fn spawn_tasks(
         move || measure(&directory, &lanes)
     })));
     spawn(Box::pin(resynchronise(Arc::clone(clock), Arc::clone(store))));
-    spawn(Box::pin({
-        let directory = Arc::clone(directory);
-        async move { directory.wake_all().await }
-    }));
     tasks
 }
 

@@ -6,20 +6,35 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::node::Node;
+/// When the store last answered.
+#[derive(Debug)]
+pub struct Heard(Mutex<Instant>);
 
-/// How often the store is asked whether it is there.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+impl Default for Heard {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Heard {
+    /// It has just answered.
+    pub fn note(&self) {
+        *self.0.lock() = Instant::now();
+    }
+
+    /// For how long it has not.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.0.lock().elapsed()
+    }
+}
 
 /// What a node is doing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Stage {
     Starting,
-    /// Serving; the store last answered then, and said whether there is anything that the node owns.
-    Serving {
-        heard: Instant,
-        owns: bool,
-    },
+    /// Serving, as long as the store answers.
+    Serving(Arc<Heard>),
     Draining,
 }
 
@@ -32,8 +47,6 @@ pub enum NotReady {
     Draining,
     /// The store has been silent for so long.
     StoreSilent(Duration),
-    /// Another node has taken over all that it owned.
-    Replaced,
 }
 
 impl fmt::Display for NotReady {
@@ -41,7 +54,6 @@ impl fmt::Display for NotReady {
         match self {
             Self::Starting => formatter.write_str("starting"),
             Self::Draining => formatter.write_str("draining"),
-            Self::Replaced => formatter.write_str("another node has taken over"),
             Self::StoreSilent(silence) => {
                 write!(formatter, "the store has been silent for {} s", silence.as_secs())
             }
@@ -68,47 +80,24 @@ impl Readiness {
     /// # Errors
     /// Why not.
     pub fn check(&self) -> Result<(), NotReady> {
-        match *self.stage.lock() {
+        match &*self.stage.lock() {
             Stage::Starting => Err(NotReady::Starting),
             Stage::Draining => Err(NotReady::Draining),
-            Stage::Serving { owns: false, .. } => Err(NotReady::Replaced),
-            Stage::Serving { heard, .. } => match heard.elapsed() {
+            Stage::Serving(heard) => match heard.silence() {
                 silence if silence > self.store_silence_max => Err(NotReady::StoreSilent(silence)),
                 _ => Ok(()),
             },
         }
     }
 
-    /// The node serves, and its store is there.
-    pub fn serving(&self) {
-        *self.stage.lock() = Stage::Serving { heard: Instant::now(), owns: true };
+    /// The node serves; `heard` is when its store last answered.
+    pub fn serving(&self, heard: Arc<Heard>) {
+        *self.stage.lock() = Stage::Serving(heard);
     }
 
     /// The node shuts down, for good.
     pub fn draining(&self) {
         *self.stage.lock() = Stage::Draining;
-    }
-
-    /// Asks the store again and again whether it is there and what the node owns, as long as the node serves.
-    pub async fn watch_store(self: Arc<Self>, node: Arc<Node>) {
-        let mut interval = tokio::time::interval(PROBE_EVERY);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            let answered = node.check_ownership().await;
-            let mut stage = self.stage.lock();
-            let (heard, owns) = match &mut *stage {
-                // The store may answer before the servers are up.
-                Stage::Starting => continue,
-                Stage::Serving { heard, owns } => (heard, owns),
-                Stage::Draining => return,
-            };
-            match answered {
-                Ok(buckets) => (*heard, *owns) = (Instant::now(), buckets > 0),
-                Err(error) => tracing::debug!(%error, "the store does not answer"),
-            }
-            metrics::gauge!("earlybird_store_silence_seconds").set(heard.elapsed().as_secs_f64());
-        }
     }
 }
 
@@ -120,7 +109,7 @@ mod tests {
     fn a_node_is_ready_between_start_and_drain() {
         let readiness = Readiness::new(Duration::from_secs(60));
         assert_eq!(readiness.check(), Err(NotReady::Starting));
-        readiness.serving();
+        readiness.serving(Arc::default());
         assert_eq!(readiness.check(), Ok(()));
         readiness.draining();
         assert_eq!(readiness.check(), Err(NotReady::Draining));
@@ -129,7 +118,7 @@ mod tests {
     #[test]
     fn a_silent_store_makes_it_unready() {
         let readiness = Readiness::new(Duration::ZERO);
-        readiness.serving();
+        readiness.serving(Arc::default());
         std::thread::yield_now();
         assert!(matches!(readiness.check(), Err(NotReady::StoreSilent(_))));
     }

@@ -10,5 +10,11 @@ pub mod v1 {
     tonic::include_proto!("earlybird.v1");
 }
 
+/// What nodes of a cluster say to each other.
+pub mod cluster {
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
+    tonic::include_proto!("earlybird.cluster.v1");
+}
+
 /// The encoded `FileDescriptorSet` of the API, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/earlybird.bin"));

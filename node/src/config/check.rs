@@ -16,6 +16,7 @@ impl Checks {
     pub(super) fn of(config: &Config) -> Self {
         let mut checks = Self::default();
         config.node.check(&mut checks);
+        config.cluster.check(&config.store.url, &mut checks);
         config.grpc.check(&mut checks);
         config.http.check(&mut checks);
         config.store.check(&mut checks);

@@ -6,6 +6,7 @@
 
 mod auth;
 mod check;
+mod clustering;
 mod fault;
 mod load;
 mod paying;
@@ -18,6 +19,7 @@ mod value;
 use serde::{Deserialize, Serialize};
 
 pub use auth::AuthConfig;
+pub use clustering::ClusterConfig;
 pub use fault::{ConfigError, ConfigFault};
 pub use load::{Sources, load};
 pub use paying::{Gateway, PaymentsConfig, TossConfig};
@@ -32,6 +34,8 @@ pub use storing::StoreConfig;
 pub struct Config {
     /// Who this node is.
     pub node: NodeConfig,
+    /// Other nodes.
+    pub cluster: ClusterConfig,
     /// The gRPC server.
     pub grpc: GrpcConfig,
     /// The HTTP server for metrics and probes.

@@ -1,8 +1,9 @@
 //! The payment provider.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -167,12 +168,13 @@ impl TossConfig {
         let Some(path) = &self.secret_key_file else {
             return Ok(self.secret_key.clone().unwrap_or_default());
         };
-        let context = || format!("payments.toss.secret_key_file {}", path.display());
-        let read = || -> anyhow::Result<String> {
-            anyhow::ensure!(std::fs::metadata(path)?.len() <= SECRET_BYTES_MAX, "too large for a key");
-            Ok(std::fs::read_to_string(path)?)
-        };
-        let text = anyhow::Context::with_context(read(), context)?;
-        Ok(text.trim_end_matches(['\r', '\n']).into())
+        read_secret(path).with_context(|| format!("payments.toss.secret_key_file {}", path.display()))
     }
+}
+
+/// Reads a secret from a file; the end of its line does not belong to it.
+pub(super) fn read_secret(path: &Path) -> anyhow::Result<SecretString> {
+    anyhow::ensure!(std::fs::metadata(path)?.len() <= SECRET_BYTES_MAX, "too large for a key");
+    let text = std::fs::read_to_string(path)?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
 }

@@ -1,5 +1,6 @@
 //! The actors that sell, and the write-behind lane behind them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use earlybird_persistence::NodeId;
@@ -66,13 +67,14 @@ impl Default for LaneConfig {
 }
 
 impl Config {
-    /// What the node is started with.
+    /// What the node is started with. `grpc` is where it listens.
     ///
     /// # Errors
-    /// The secret key of the payment provider cannot be read.
-    pub fn node_options(&self) -> anyhow::Result<NodeOptions> {
+    /// The secret key of the payment provider, or that of the cluster, cannot be read.
+    pub fn node_options(&self, grpc: SocketAddr) -> anyhow::Result<NodeOptions> {
         Ok(NodeOptions {
             node_id: NodeId::new(self.node.id.as_str()),
+            cluster: self.cluster.options(grpc)?,
             lanes: self.lane.count,
             flush_entries_max: self.lane.flush_entries_max,
             outbox_entries_max: self.lane.outbox_entries_max,

@@ -54,6 +54,7 @@ fn the_example_names_every_key_with_its_default() {
     let mut config = Config::default();
     config.auth.hs256_secret_file = Some("x".into());
     config.auth.jwks_file = Some("x".into());
+    config.cluster.key_file = Some("x".into());
     config.payments.toss.secret_key_file = Some("x".into());
     assert_eq!(shown(EXAMPLE), shown(&config.to_toml().unwrap()));
 }
@@ -72,7 +73,7 @@ fn a_secret_key_is_needed_and_never_shown() {
     let config = load(&sources(&toss, &environment)).unwrap();
     let shown = format!("{}{config:?}", config.to_toml().unwrap());
     assert!(shown.contains("secret_key") && !shown.contains("hidden"), "{shown}");
-    assert!(config.node_options().is_ok());
+    assert!(config.node_options(config.grpc.listen).is_ok());
 }
 
 #[test]

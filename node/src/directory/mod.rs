@@ -9,6 +9,7 @@
 //! Invariants: at most one activation of a performance at a time; a new one waits until the lane has settled whatever the
 //! one before has pushed, so it reads all of it.
 
+mod moving;
 pub(crate) mod recovery;
 mod supervisor;
 
@@ -17,18 +18,23 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use earlybird_engine::{Millis, Timestamp};
-use earlybird_persistence::{Bucket, Epoch, PerformanceId, Sequence, Store, StoreError};
-use hashbrown::HashMap;
+use earlybird_persistence::{Bucket, Epoch, Incarnation, NodeId, PerformanceId, Sequence, Store, StoreError};
+use earlybird_proto::cluster::{LoadsResponse, PerformanceLoad};
+use futures::StreamExt as _;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
 use ractor::{Actor, ActorId, ActorRef};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, PerformanceInfo};
 use crate::clock::Clock;
+use crate::cluster::{Lease, View};
 use crate::lane::Lane;
 use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
 use crate::shard::{BATCH_JOBS_MAX, Shard, ShardActor, ShardActorArguments, ShardMessage};
+use moving::Arrivals;
+pub(crate) use moving::Sealed;
 use recovery::{Recovered, RecoveryError};
 use supervisor::{BucketSupervisor, SupervisorMessage};
 
@@ -37,7 +43,9 @@ const ACTIVATION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Pause before a performance that could not be loaded is tried again, doubled each time.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
-/// Performances listed at a time when a node starts.
+/// Performances loaded at a time when buckets come.
+const WAKE_CONCURRENCY: usize = 8;
+/// Performances listed at a time when buckets come.
 const WAKE_PAGE_ROWS: usize = 500;
 /// How long a drain waits for payments under way. One that is not settled then is taken up by the next run.
 const DRAIN_PAYMENTS_MAX: Duration = Duration::from_secs(5);
@@ -51,6 +59,11 @@ pub enum ActivateError {
     Unavailable(Unavailable),
     /// The store has something that cannot be understood.
     Corrupt(String),
+}
+
+/// The bucket of a performance.
+fn bucket_of(performance: &PerformanceId) -> Option<Bucket> {
+    Bucket::new(earlybird_cluster::bucket_of(performance.as_str()))
 }
 
 type Activation = Result<Arc<Shard>, ActivateError>;
@@ -67,7 +80,7 @@ pub(crate) struct DirectoryParts {
     pub(crate) clock: Arc<Clock>,
     pub(crate) payments: Arc<Payments>,
     pub(crate) lanes: Vec<Arc<Lane>>,
-    pub(crate) epochs: HashMap<Bucket, Epoch>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) inbox_capacity: usize,
     pub(crate) passivate_after: Millis,
 }
@@ -79,6 +92,11 @@ pub struct Directory {
     supervisors: Mutex<HashMap<Bucket, ActorRef<SupervisorMessage>>>,
     /// Epochs of the buckets that this node owns.
     epochs: RwLock<HashMap<Bucket, Epoch>>,
+    /// Buckets on their way to another node.
+    moving: RwLock<HashSet<Bucket>>,
+    /// What comes from other nodes.
+    arrivals: Mutex<Arrivals>,
+    has_arrived: Notify,
     draining: AtomicBool,
     /// The last generation that was given to a seat map.
     generation: AtomicU64,
@@ -86,13 +104,16 @@ pub struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(mut parts: DirectoryParts) -> Arc<Self> {
-        let epochs = std::mem::take(&mut parts.epochs);
+    /// A directory that owns nothing yet.
+    pub(crate) fn new(parts: DirectoryParts) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             parts,
             slots: RwLock::default(),
             supervisors: Mutex::default(),
-            epochs: RwLock::new(epochs),
+            epochs: RwLock::default(),
+            moving: RwLock::default(),
+            arrivals: Mutex::default(),
+            has_arrived: Notify::new(),
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             itself: Weak::clone(itself),
@@ -150,17 +171,22 @@ impl Directory {
         }
     }
 
-    /// Activates every performance that has a journal, one after another: an earlier run of the node may have left holds
-    /// and payments under way. Those with nothing to do go to rest again by themselves.
-    pub(crate) async fn wake_all(&self) {
+    /// Activates performances, a few at a time.
+    async fn load(&self, performances: Vec<PerformanceId>) {
+        futures::stream::iter(performances)
+            .for_each_concurrent(WAKE_CONCURRENCY, async |id| self.keep_trying(&id).await)
+            .await;
+    }
+
+    /// Activates every performance of the buckets that has a journal: the owner before may have left holds and payments under
+    /// way. Those with nothing to do go to rest again by themselves.
+    async fn wake(&self, buckets: HashSet<Bucket>) {
         let mut after: Option<PerformanceId> = None;
         let mut pause = RETRY_AFTER_MIN;
         while !self.is_draining() {
-            match self.page_with_journal(after.as_ref()).await {
+            match self.page_with_journal(&buckets, after.as_ref()).await {
                 Ok((with_journal, last)) => {
-                    for id in &with_journal {
-                        self.keep_trying(id).await;
-                    }
+                    self.load(with_journal).await;
                     let Some(last) = last else { return };
                     after = Some(last);
                 }
@@ -173,25 +199,35 @@ impl Directory {
         }
     }
 
-    /// The performances of a page that have a journal, and the last of the page; none after the last page.
+    /// The performances of a page that are in the buckets and have a journal, and the last of the page; none after the last
+    /// page.
     async fn page_with_journal(
         &self,
+        buckets: &HashSet<Bucket>,
         after: Option<&PerformanceId>,
     ) -> Result<(Vec<PerformanceId>, Option<PerformanceId>), StoreError> {
         let rows = self.parts.store.list_performances(after, WAKE_PAGE_ROWS).await?;
-        let ids: Vec<PerformanceId> = rows.into_iter().map(|row| row.id).collect();
+        let last = if rows.len() < WAKE_PAGE_ROWS { None } else { rows.last().map(|row| row.id.clone()) };
+        let in_buckets = rows.into_iter().filter(|row| buckets.contains(&row.bucket));
+        let ids: Vec<PerformanceId> = in_buckets.map(|row| row.id).collect();
         let heads = self.parts.store.heads(&ids).await?;
         let with_journal = heads.into_iter().filter(|(_, head)| *head > Sequence::NONE).map(|(id, _)| id);
-        let last = if ids.len() < WAKE_PAGE_ROWS { None } else { ids.last().cloned() };
         Ok((with_journal.collect(), last))
     }
 
     /// Joins the activation under way, or starts one. It runs in a task of its own, so callers may go away.
     fn activation(&self, id: &PerformanceId) -> Result<watch::Receiver<Option<Activation>>, ActivateError> {
+        if bucket_of(id).is_some_and(|bucket| self.is_moving(bucket)) {
+            return Err(ActivateError::Unavailable(Unavailable::NotOwner));
+        }
+        if !self.parts.lease.holds() {
+            // Its store has not answered for too long: another node may be the owner by now.
+            return Err(ActivateError::Unavailable(Unavailable::Store));
+        }
         let mut slots = self.slots.write();
         match slots.get(id) {
             Some(Slot::Activating(outcome)) if outcome.has_changed().is_ok() => return Ok(outcome.clone()),
-            Some(Slot::Active(shard)) if shard.is_open() => {
+            Some(Slot::Active(shard)) if !shard.is_closed() => {
                 return Ok(watch::channel(Some(Ok(Arc::clone(shard)))).1);
             }
             _ => {}
@@ -212,18 +248,24 @@ impl Directory {
             match &activation {
                 Ok(shard) => drop(slots.insert(id, Slot::Active(Arc::clone(shard)))),
                 Err(error) => {
-                    // Asked about what is not there or another's, a node has nothing to tell.
-                    let is_ours = !matches!(
-                        error,
-                        ActivateError::NotFound | ActivateError::Unavailable(Unavailable::NotOwner)
-                    );
-                    if is_ours {
+                    let is_usual = [
+                        ActivateError::NotFound,
+                        ActivateError::Unavailable(Unavailable::NotOwner),
+                        ActivateError::Unavailable(Unavailable::Draining),
+                    ];
+                    if !is_usual.contains(error) {
                         tracing::warn!(performance = %id, ?error, "cannot load a performance");
                     }
                     slots.remove(&id);
                 }
             }
             drop(slots);
+            if let Ok(shard) = &activation
+                && directory.epoch(shard.performance().bucket) != Some(shard.epoch())
+            {
+                // Lost while it was being loaded, when there was no shard to let go of yet.
+                shard.condemn(Unavailable::NotOwner);
+            }
             sender.send_replace(Some(activation));
         });
         Ok(outcome)
@@ -239,19 +281,15 @@ impl Directory {
                 return Err(ActivateError::Unavailable(Unavailable::Store));
             }
         };
-        let Some(epoch) = self.epochs.read().get(&info.bucket).copied() else {
+        let Some(epoch) = self.epoch(info.bucket) else {
             return Err(ActivateError::Unavailable(Unavailable::NotOwner));
         };
         let lane = self.lane(info.bucket);
         lane.barrier().await;
-        let Recovered { mut state, last_at, snapshot } =
-            recovery::recover(&*self.parts.store, &info).await.map_err(|error| match error {
-                RecoveryError::Store(error) => {
-                    tracing::debug!(%error, "cannot read a journal");
-                    ActivateError::Unavailable(Unavailable::Store)
-                }
-                RecoveryError::Corrupt(what) => ActivateError::Corrupt(what),
-            })?;
+        let Recovered { mut state, last_at, snapshot } = match self.arrived(id, info.bucket, epoch).await {
+            Some(recovered) => recovered,
+            None => self.recover(&info).await?,
+        };
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
         if hold_ack_memory {
@@ -264,7 +302,8 @@ impl Directory {
         self.parts.clock.not_before(last_at);
         let now = self.parts.clock.now();
         let generation = self.next_generation(now);
-        let shard = Shard::new(info, epoch, state, self.parts.inbox_capacity, generation, now);
+        let lease = Arc::clone(&self.parts.lease);
+        let shard = Shard::new(info, epoch, lease, state, self.parts.inbox_capacity, generation, now);
         shard.note_snapshot_at(snapshot);
         let shard = Arc::new(shard);
         let arguments = ShardActorArguments {
@@ -286,6 +325,16 @@ impl Directory {
         metrics::histogram!("earlybird_activation_seconds").record(started.elapsed());
         tracing::info!(performance = %id, %entries, took_ms = started.elapsed().as_millis(), "performance active");
         Ok(shard)
+    }
+
+    async fn recover(&self, info: &PerformanceInfo) -> Result<Recovered, ActivateError> {
+        recovery::recover(&*self.parts.store, info).await.map_err(|error| match error {
+            RecoveryError::Store(error) => {
+                tracing::debug!(%error, "cannot read a journal");
+                ActivateError::Unavailable(Unavailable::Store)
+            }
+            RecoveryError::Corrupt(what) => ActivateError::Corrupt(what),
+        })
     }
 
     /// A number that no activation had before: the time, so that those of an earlier run of the node are lower; one more
@@ -343,6 +392,79 @@ impl Directory {
         self.epochs.read().iter().map(|(bucket, epoch)| (*bucket, *epoch)).collect()
     }
 
+    /// The epoch of a bucket that this node owns.
+    pub(crate) fn epoch(&self, bucket: Bucket) -> Option<Epoch> {
+        self.epochs.read().get(&bucket).copied()
+    }
+
+    /// This node owns the bucket under this epoch, if it knows of no later one.
+    fn note_epoch(&self, bucket: Bucket, epoch: Epoch) {
+        let mut epochs = self.epochs.write();
+        let known = epochs.entry(bucket).or_insert(epoch);
+        *known = (*known).max(epoch);
+    }
+
+    /// What the active performances cost.
+    pub(crate) fn loads(&self) -> LoadsResponse {
+        let load = |shard: &Arc<Shard>| {
+            let (counts, sequence) = shard.read(|state| (state.counts(), state.sequence()));
+            PerformanceLoad {
+                performance: shard.performance().id.to_string(),
+                commands_per_second: shard.commands_per_second(),
+                seats: u32::try_from(shard.performance().layout.capacity()).unwrap_or(u32::MAX),
+                waiters: counts.waiters,
+                entries_behind: sequence.0.saturating_sub(shard.committed().0),
+            }
+        };
+        LoadsResponse {
+            performances: self.active_shards().iter().map(load).collect(),
+            buckets_owned: u32::try_from(self.buckets_owned()).unwrap_or(u32::MAX),
+            leads: false,
+        }
+    }
+
+    /// Serves what `view` says to be this run's, and lets go of what it says to be another's. A view may be older than what
+    /// this node has done since; epochs tell.
+    pub(crate) fn follow(&self, view: &View, node: &NodeId, incarnation: Incarnation) {
+        let is_lost =
+            |(bucket, epoch): &(Bucket, Epoch)| view.owner(*bucket).is_some_and(|owner| owner.epoch > *epoch);
+        let lost: Vec<Bucket> = self.owned().into_iter().filter(is_lost).map(|(bucket, _)| bucket).collect();
+        if !lost.is_empty() {
+            self.buckets_lost(&lost);
+        }
+        self.gained(&view.owned_by(node, incarnation), &[]);
+    }
+
+    /// This node owns these buckets from here on. What is known already changes nothing. The `hottest` of their performances
+    /// are loaded before the others.
+    pub(crate) fn gained(&self, buckets: &[(Bucket, Epoch)], hottest: &[PerformanceId]) {
+        let mut epochs = self.epochs.write();
+        let is_new =
+            |(bucket, epoch): &&(Bucket, Epoch)| epochs.get(bucket).is_none_or(|known| known < epoch);
+        let gained: Vec<(Bucket, Epoch)> = buckets.iter().filter(is_new).copied().collect();
+        epochs.extend(gained.iter().copied());
+        drop(epochs);
+        if gained.is_empty() {
+            return;
+        }
+        let gained: HashSet<Bucket> = gained.into_iter().map(|(bucket, _)| bucket).collect();
+        for shard in self.active_shards() {
+            let bucket = shard.performance().bucket;
+            if gained.contains(&bucket) && self.epoch(bucket) != Some(shard.epoch()) {
+                shard.condemn(Unavailable::NotOwner);
+            }
+        }
+        if let Some(directory) = self.itself.upgrade() {
+            let is_gained =
+                |id: &&PerformanceId| bucket_of(id).is_some_and(|bucket| gained.contains(&bucket));
+            let first: Vec<PerformanceId> = hottest.iter().filter(is_gained).cloned().collect();
+            tokio::spawn(async move {
+                directory.load(first).await;
+                directory.wake(gained).await;
+            });
+        }
+    }
+
     /// This node no longer owns these buckets.
     pub(crate) fn buckets_lost(&self, buckets: &[Bucket]) {
         self.epochs.write().retain(|bucket, _| !buckets.contains(bucket));
@@ -380,7 +502,7 @@ impl Directory {
     /// Puts idle shards to rest and forgets those that went.
     pub(crate) fn passivate_idle(&self, now: Timestamp) {
         let since = Timestamp(now.0.saturating_sub(self.parts.passivate_after.0));
-        self.slots.write().retain(|_, slot| !matches!(slot, Slot::Active(shard) if !shard.is_open()));
+        self.slots.write().retain(|_, slot| !matches!(slot, Slot::Active(shard) if shard.is_closed()));
         for shard in self.active_shards() {
             if shard.is_idle(since) {
                 shard.cast(ShardMessage::Passivate);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earlybird_engine::{Entry, State, Timestamp, decode_entry, decode_snapshot, evolve};
+use earlybird_engine::{Entry, Snapshot, State, Timestamp, decode_entry, decode_snapshot, evolve};
 use earlybird_persistence::{JournalRecord, Sequence, Store, StoreError};
 
 use crate::catalog::PerformanceInfo;
@@ -31,16 +31,14 @@ pub(crate) struct Recovered {
 
 /// Rebuilds the state. The seed of its hash tables is drawn anew, so that clients cannot choose colliding names.
 pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result<Recovered, RecoveryError> {
-    let seed = foldhash_seed();
     let mut last_at = Timestamp(0);
     let mut state = match store.latest_snapshot(&info.id).await? {
-        None => State::with_seed(Arc::clone(&info.layout), Arc::clone(&info.settings), seed),
+        None => State::with_seed(Arc::clone(&info.layout), Arc::clone(&info.settings), foldhash_seed()),
         Some(row) => {
             last_at = Timestamp(row.at.0);
             let snapshot = decode_snapshot(&row.body)
                 .map_err(|error| RecoveryError::Corrupt(format!("snapshot {}: {error}", row.sequence)))?;
-            State::restore_with_seed(Arc::clone(&info.layout), Arc::clone(&info.settings), seed, snapshot)
-                .map_err(|error| RecoveryError::Corrupt(format!("snapshot {}: {error}", row.sequence)))?
+            restore(info, snapshot)?
         }
     };
     let snapshot = state.sequence();
@@ -60,6 +58,13 @@ pub(crate) async fn recover(store: &dyn Store, info: &PerformanceInfo) -> Result
         // A long journal must not keep a thread from everything else.
         tokio::task::yield_now().await;
     }
+}
+
+/// The state that a snapshot is of.
+pub(crate) fn restore(info: &PerformanceInfo, snapshot: Snapshot) -> Result<State, RecoveryError> {
+    let (layout, settings) = (Arc::clone(&info.layout), Arc::clone(&info.settings));
+    State::restore_with_seed(layout, settings, foldhash_seed(), snapshot)
+        .map_err(|error| RecoveryError::Corrupt(format!("a snapshot: {error}")))
 }
 
 /// Decodes a record and checks that it is the one that comes next.

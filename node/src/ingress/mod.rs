@@ -11,6 +11,7 @@
 mod admin;
 mod answer;
 pub mod catalog;
+mod cluster;
 mod coupon;
 mod coupons;
 mod deadline;
@@ -24,6 +25,7 @@ mod order;
 mod orders;
 mod page;
 mod payments;
+pub(crate) mod peer;
 mod seating;
 mod session;
 pub mod status;
@@ -36,14 +38,16 @@ mod wish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_persistence::PerformanceId;
+use earlybird_cluster::bucket_of;
+use earlybird_persistence::{Bucket, PerformanceId, ViewVersion};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::OWNER_WAIT_MAX;
 use crate::node::Node;
 use crate::shard::Shard;
 use meters::Meters;
-use status::Problem;
+use status::{Problem, Reason};
 use wish::Wish;
 
 /// Bounds of calls.
@@ -59,6 +63,21 @@ impl Default for IngressOptions {
     fn default() -> Self {
         Self { request_timeout: Duration::from_secs(10), session_in_flight_max: 4_096 }
     }
+}
+
+/// Where a performance is served.
+enum Place {
+    /// By a shard of this node.
+    Here(Arc<Shard>),
+    /// By another node.
+    There(Elsewhere),
+}
+
+/// The node that owns a performance, according to a view.
+#[derive(Clone, Debug)]
+struct Elsewhere {
+    address: Arc<str>,
+    version: ViewVersion,
 }
 
 /// What all services share.
@@ -95,6 +114,35 @@ impl Ingress {
     /// Whether the node can take this at all: without a payment provider nothing can be paid.
     fn admit(&self, wish: &Wish) -> Result<(), Problem> {
         if wish.is_payment() && self.node.payments.is_off() { Err(Problem::payments_off()) } else { Ok(()) }
+    }
+
+    /// Where a performance is served; waits a while for one that is between two owners.
+    async fn place(&self, id: &str, may_send_on: bool) -> Result<Place, Problem> {
+        if !may_send_on {
+            return self.shard(id).await.map(Place::Here);
+        }
+        let cluster = &self.node.cluster;
+        let deadline = tokio::time::Instant::now() + OWNER_WAIT_MAX;
+        let mut views = cluster.views();
+        loop {
+            let view = Arc::clone(&views.borrow_and_update());
+            let owner = Bucket::new(bucket_of(id)).and_then(|bucket| view.owner(bucket)?.node.as_ref());
+            let refusal = match owner {
+                Some(node) if node.id == *cluster.node() => match self.shard(id).await {
+                    Err(problem) if problem.reason == Reason::NotOwner => problem,
+                    served => return served.map(Place::Here),
+                },
+                Some(node) => {
+                    let address = node.address.as_str().into();
+                    return Ok(Place::There(Elsewhere { address, version: view.version }));
+                }
+                None => Problem::between_owners(),
+            };
+            cluster.suspect();
+            if !matches!(tokio::time::timeout_at(deadline, views.changed()).await, Ok(Ok(()))) {
+                return Err(refusal);
+            }
+        }
     }
 
     /// The shard of a performance by its `{performance}`.

@@ -25,6 +25,22 @@ pub fn performance<'n>(field: &'static str, name: &'n str) -> Result<&'n str, Pr
     }
 }
 
+/// The `{node}` of `nodes/{node}`.
+///
+/// # Errors
+/// `INVALID_FIELD` for `field` when the name has another form.
+pub fn node<'n>(field: &'static str, name: &'n str) -> Result<&'n str, Problem> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_node = |id: &&str| (1..=ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(fits);
+    name.strip_prefix("nodes/").filter(is_node).ok_or_else(|| malformed(field, name, "nodes/{node}"))
+}
+
+/// The `{performance}` of any name in one, whatever comes after it.
+#[must_use]
+pub fn performance_in(name: &str) -> Option<&str> {
+    name.strip_prefix("performances/")?.split('/').next().filter(|id| is_id(id))
+}
+
 /// The `{performance}` and `{hold}` of `performances/{performance}/holds/{hold}`.
 ///
 /// # Errors

@@ -135,6 +135,6 @@ impl Seating for Services {
         request: Request<Streaming<v1::SessionRequest>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let caller = Caller::of(&request);
-        Ok(Response::new(Session::new(self.0.clone(), caller, request.into_inner())))
+        Ok(Response::new(Session::new(self.0.clone(), caller, request)))
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use earlybird_proto::FILE_DESCRIPTOR_SET;
+use earlybird_proto::cluster::peer_server::PeerServer;
 use earlybird_proto::v1::admin_server::AdminServer;
 use earlybird_proto::v1::catalog_server::CatalogServer;
+use earlybird_proto::v1::cluster_server::ClusterServer;
 use earlybird_proto::v1::coupons_server::CouponsServer;
 use earlybird_proto::v1::jobs_server::JobsServer;
 use earlybird_proto::v1::members_server::MembersServer;
@@ -23,15 +25,21 @@ use tonic_web::GrpcWebLayer;
 
 use super::connections::incoming;
 use super::gate::{Gate, GateLayer};
+use super::router::{Router, RouterLayer};
 use crate::catalog::PLAN_BYTES_MAX;
+use crate::cluster::PEER_MESSAGE_BYTES_MAX;
 use crate::config::GrpcConfig;
 use crate::ingress::catalog::CatalogService;
+use crate::ingress::peer::PeerService;
 use crate::ingress::{IngressOptions, Services};
 use crate::node::Node;
 
 /// Room around a seating plan in its request. It is more than a request needs, so that a plan which is a little too long
 /// is refused by its own check, whose error says more.
 const IMPORT_BYTES_MAX: usize = PLAN_BYTES_MAX + 1024 * 1024;
+
+/// What stands before a message: whether it is compressed, and how long it is.
+const FRAME_BYTES: usize = 5;
 
 /// Bytes that a client may send ahead on one stream, and on one connection: enough for a busy session on a fast network.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -67,6 +75,7 @@ pub(super) struct GrpcServer {
     config: GrpcConfig,
     routes: Routes,
     gate: Arc<Gate>,
+    router: Arc<Router>,
     health: Health,
 }
 
@@ -87,6 +96,8 @@ impl GrpcServer {
         };
         let services = Services::new(Arc::clone(&node), options, draining);
         let max = config.max_message_bytes;
+        let router = Arc::new(Router::new(Arc::clone(&node.cluster), max + FRAME_BYTES));
+        let peer = Arc::clone(&node);
         let catalog = CatalogServer::new(CatalogService::new(node));
         let mut routes = Routes::new(health_service);
         add(&mut routes, &mut names, catalog.max_decoding_message_size(IMPORT_BYTES_MAX));
@@ -97,9 +108,12 @@ impl GrpcServer {
         add(&mut routes, &mut names, CouponsServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, JobsServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, PaymentsServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, ClusterServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, AdminServer::new(services).max_decoding_message_size(max));
-        let routes = reflection(routes).prepare();
-        Self { config: config.clone(), routes, gate, health: Health { reporter, names } }
+        // Not for clients: without reflection and health.
+        let peer = PeerServer::new(PeerService::new(peer)).max_decoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        let routes = reflection(routes.add_service(peer)).prepare();
+        Self { config: config.clone(), routes, gate, router, health: Health { reporter, names } }
     }
 
     /// What tells clients whether the server serves.
@@ -123,6 +137,7 @@ impl GrpcServer {
             .http2_keepalive_timeout(Some(config.keepalive_timeout))
             .layer(GrpcWebLayer::new())
             .layer(GateLayer(self.gate))
+            .layer(RouterLayer(self.router))
             .add_routes(self.routes)
             .serve_with_incoming_shutdown(incoming(listener, config.connections_max), stop.cancelled_owned())
             .await

@@ -12,6 +12,7 @@ mod gate;
 mod grpc;
 mod oversize;
 mod ready_file;
+mod router;
 mod signals;
 
 use std::path::PathBuf;
@@ -51,10 +52,11 @@ pub async fn serve(config: Config, ready_file: Option<PathBuf>) -> anyhow::Resul
             let running = started?;
             tokio::select! {
                 () = signals.first() => {}
-                ended = running.ended.cancelled() => {
-                    let () = ended;
-                    bail!("the gRPC server ended by itself");
-                }
+                () = running.ended.cancelled() => bail!("the gRPC server ended by itself"),
+                () = running.over.cancelled() => bail!(
+                    "this run of the node is over: it was declared dead, or another process runs as node {}",
+                    running.node.cluster.node()
+                ),
             }
             signals.exit_on_second();
             running.drain(config.grpc.drain_timeout).await
@@ -74,6 +76,8 @@ struct Running {
     stop: CancellationToken,
     /// The gRPC server has ended.
     ended: CancellationToken,
+    /// The node is no member of its cluster any more.
+    over: CancellationToken,
     /// End with the process.
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -104,9 +108,8 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
     let store = open_with(&config.store.url, config.store.options())
         .await
         .with_context(|| format!("store.url {}", config.store.masked_url()))?;
-    let node = Node::start(config.node_options()?, store).await?;
+    let node = Node::start(config.node_options(grpc_address)?, store).await?;
     webhooks.open(Arc::clone(&node.webhooks));
-    spawn(Box::pin(Arc::clone(&readiness).watch_store(Arc::clone(&node))));
 
     let (draining, stop, ended) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -123,13 +126,14 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
             }
         }
     }));
-    readiness.serving();
+    readiness.serving(node.cluster.heard());
     if let Some(path) = ready_file {
         ready_file::write(&path, grpc_address, http_address)
             .with_context(|| format!("cannot write the ready file {}", path.display()))?;
     }
     tracing::info!(grpc = %grpc_address, http = %http_address, store = %config.store.masked_url(), "serving");
-    Ok(Running { node, readiness, gate, health, draining, stop, ended, _tasks: tasks })
+    let over = node.cluster.over();
+    Ok(Running { node, over, readiness, gate, health, draining, stop, ended, _tasks: tasks })
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -141,6 +145,12 @@ impl Running {
         tracing::info!("draining");
         let begun = Instant::now();
         let deadline = begun + timeout;
+        // Others first: they serve on while this node answers what it has.
+        match timeout_at(begun + timeout / 2, self.node.cluster.hand_over_all()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot hand the performances over"),
+            Err(_) => tracing::warn!("not all performances were handed over in time"),
+        }
         self.readiness.draining();
         self.gate.drain();
         self.health.not_serving().await;

@@ -142,7 +142,12 @@ impl Core {
         {
             let mut state = shard.state.write();
             for job in jobs.drain(..) {
-                self.decide_job(&mut state, now, instant, job, &mut parcel);
+                if shard.is_sealed() {
+                    let refusal = Err(Failure::Unavailable(Unavailable::NotOwner));
+                    self.rejected.push((job.reply, job.command.action, refusal));
+                } else {
+                    self.decide_job(&mut state, now, instant, job, &mut parcel);
+                }
             }
         }
         self.jobs = jobs;
@@ -181,7 +186,7 @@ impl Core {
             }
             Ok(Decision::Commit(entry)) => {
                 let (mut pending, answer) = self.commit(state, &entry, instant);
-                if self.hold_ack_memory && matches!(answer, Answer::Held { .. }) {
+                if self.hold_ack_memory && self.shard.is_leased() && matches!(answer, Answer::Held { .. }) {
                     self.rejected.push((reply, command.action, Ok(answer)));
                 } else {
                     pending.reply = Some((reply, command.action, answer));
@@ -268,6 +273,9 @@ impl Core {
         if !self.due.is_empty() {
             let instant = Instant::now();
             let mut state = shard.state.write();
+            if shard.is_sealed() {
+                return false;
+            }
             for _ in 0..EXPIRIES_PER_TICK_MAX {
                 // Without room at the gate the holds stay due; they are unusable all the same (I5).
                 if !self.lane.has_room() {
@@ -322,7 +330,8 @@ impl Core {
     }
 
     fn publish_when_due(&mut self, now: Timestamp) {
-        if !self.changed.is_empty() && self.shard.seat_map.next_publication(self.published_at) <= now {
+        let is_due = self.shard.seat_map.next_publication(self.published_at) <= now;
+        if is_due && !self.changed.is_empty() && self.shard.is_leased() {
             let state = self.shard.state.read();
             self.shard.seat_map.publish(&state, &mut self.changed);
             self.published_at = now;

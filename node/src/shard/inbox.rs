@@ -168,6 +168,11 @@ impl Inbox {
         true
     }
 
+    /// Whether it takes no new commands from callers.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.queues.lock().refusing.is_some()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.queues.lock().closed.is_some()
     }

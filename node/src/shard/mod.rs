@@ -17,6 +17,7 @@ mod offers;
 mod order_details;
 mod preview;
 mod projection;
+mod rate;
 mod seat_map;
 mod timers;
 
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use earlybird_engine::{BuyerId, Command, Sequence, State, Timestamp};
 use earlybird_persistence::Epoch;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
@@ -39,10 +40,12 @@ pub use order_details::{order_details, reason_name};
 pub use preview::Preview;
 pub(crate) use projection::Projection;
 pub use projection::state_name;
+use rate::Rate;
 use seat_map::SeatMapFeed;
 pub use seat_map::{SeatMapDelta, SeatMapSnapshot, SeatMapUpdate, SeatMapWatch};
 
 use crate::catalog::PerformanceInfo;
+use crate::cluster::Lease;
 use crate::reply::{Failure, Reply, ReplyTo, Unavailable};
 
 /// When a caller that met a full inbox may try again: the time in which a full inbox is worked off.
@@ -55,6 +58,8 @@ pub struct Shard {
     performance: Arc<PerformanceInfo>,
     /// Fences everything that this activation writes.
     epoch: Epoch,
+    /// While it lasts, what is known here may be told.
+    lease: Arc<Lease>,
     inbox: Inbox,
     state: RwLock<State>,
     /// Last durable entry.
@@ -68,6 +73,11 @@ pub struct Shard {
     used_ms: AtomicU64,
     /// Its entries can no longer be written: whatever it still says is void.
     condemned: AtomicBool,
+    /// What is known is final: it is being handed over.
+    sealed: AtomicBool,
+    /// Commands that came, ever, and how many a second they are of late.
+    commands: AtomicU64,
+    rate: Mutex<Rate>,
     /// Last entry that a snapshot was asked for.
     snapshot_asked: AtomicU64,
     /// Records of the newest snapshot.
@@ -78,6 +88,7 @@ impl Shard {
     pub(crate) fn new(
         performance: Arc<PerformanceInfo>,
         epoch: Epoch,
+        lease: Arc<Lease>,
         state: State,
         inbox_capacity: usize,
         generation: u64,
@@ -89,6 +100,7 @@ impl Shard {
             seat_map: SeatMapFeed::new(&state, generation),
             performance,
             epoch,
+            lease,
             inbox: Inbox::new(inbox_capacity),
             state: RwLock::new(state),
             committed: AtomicU64::new(sequence.0),
@@ -97,6 +109,9 @@ impl Shard {
             due_ms: AtomicU64::new(0),
             used_ms: AtomicU64::new(now.0),
             condemned: AtomicBool::new(false),
+            sealed: AtomicBool::new(false),
+            commands: AtomicU64::new(0),
+            rate: Mutex::new(Rate::new()),
             snapshot_asked: AtomicU64::new(sequence.0),
             snapshot_records: AtomicU64::new(records),
         }
@@ -108,10 +123,21 @@ impl Shard {
         &self.performance
     }
 
-    /// Whether it takes commands; when not, resolve the performance again through the directory.
+    /// Whether it takes commands and speaks for the performance; when not, resolve the performance again through the
+    /// directory.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.inbox.is_closed()
+        !self.is_closed() && !self.inbox.is_refusing() && self.lease.holds()
+    }
+
+    /// Whether this activation has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
+    /// Whether no other node can be the owner yet.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lease.holds()
     }
 
     /// Queues a command. Never waits: a command that is not taken is answered at once.
@@ -126,7 +152,10 @@ impl Shard {
 
     fn enqueue(&self, jobs: impl Iterator<Item = Job>) {
         let mut refused = Vec::new();
-        if self.inbox.push(jobs, &mut refused) {
+        let mut count = 0;
+        let wakes = self.inbox.push(jobs.inspect(|_| count += 1), &mut refused);
+        self.commands.fetch_add(count, Ordering::Relaxed);
+        if wakes {
             self.cast(ShardMessage::Wake);
         }
         for (job, reason) in refused {
@@ -272,6 +301,26 @@ impl Shard {
         if let Some(actor) = self.actor.get() {
             actor.stop(None);
         }
+    }
+
+    /// Changes nothing any more. When it returns, the actor has ended what it was at and begins nothing new.
+    pub(crate) fn seal(&self) {
+        let _none_is_deciding = self.state.write();
+        self.sealed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
+    }
+
+    /// The entry up to which a snapshot was asked for last.
+    pub(crate) fn snapshot_at(&self) -> Sequence {
+        Sequence(self.snapshot_asked.load(Ordering::Relaxed))
+    }
+
+    /// Commands a second, of late.
+    pub(crate) fn commands_per_second(&self) -> f64 {
+        self.rate.lock().at(Instant::now(), self.commands.load(Ordering::Relaxed))
     }
 
     fn close_feeds(&self) {

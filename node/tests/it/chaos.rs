@@ -9,6 +9,7 @@
 //! Moments of failure are drawn from a seed that is printed; `EARLYBIRD_CHAOS_SEED` gives another.
 
 mod cancellation;
+mod cluster;
 pub(crate) mod crowd;
 mod drain;
 pub(crate) mod house;

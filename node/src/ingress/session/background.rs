@@ -10,9 +10,10 @@ use earlybird_proto::v1;
 use futures::StreamExt as _;
 
 use super::Session;
-use super::routes::{RouteIndex, Waiting, Way};
-use crate::ingress::Ingress;
+use super::routes::{RouteIndex, Waiting, Way, Wished};
 use crate::ingress::status::Problem;
+use crate::ingress::wish::Wish;
+use crate::ingress::{Ingress, Place};
 use crate::shard::Shard;
 
 /// Something that a session waits for. There are at most as many as commands in flight, and they end with the session;
@@ -21,22 +22,29 @@ pub(super) type Background = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// What came of it.
 pub(super) enum Finished {
-    /// A performance was loaded, or cannot be.
-    Opened { route: RouteIndex, shard: Result<Arc<Shard>, Problem> },
+    /// A performance was loaded, or its owner found, or neither can be done.
+    Opened { route: RouteIndex, place: Result<Place, Problem> },
     /// The grade of a command's buyer was looked up, or cannot be.
-    Graded { route: RouteIndex, command: Box<Waiting>, grade: Result<Option<Grade>, Problem> },
+    Graded { route: RouteIndex, command: Box<Ungraded>, grade: Result<Option<Grade>, Problem> },
     /// A payment or a refund has come to an end.
     Settled { slot: u32, order: Box<Result<v1::Order, Problem>> },
 }
 
-/// Loads a performance.
-pub(super) fn open(ingress: Arc<Ingress>, route: RouteIndex, id: &str) -> Background {
+/// A command whose buyer's grade is not known yet.
+pub(super) struct Ungraded {
+    pub(super) slot: u32,
+    pub(super) wish: Wish,
+    pub(super) expires_at: Instant,
+}
+
+/// Loads a performance, or finds its owner.
+pub(super) fn open(ingress: Arc<Ingress>, route: RouteIndex, id: &str, may_send_on: bool) -> Background {
     let id = id.to_owned();
-    Box::pin(async move { Finished::Opened { route, shard: ingress.shard(&id).await } })
+    Box::pin(async move { Finished::Opened { route, place: ingress.place(&id, may_send_on).await } })
 }
 
 /// Looks up the grade of a command's buyer.
-pub(super) fn grade(ingress: Arc<Ingress>, route: RouteIndex, command: Waiting) -> Background {
+pub(super) fn grade(ingress: Arc<Ingress>, route: RouteIndex, command: Ungraded) -> Background {
     let command = Box::new(command);
     Box::pin(async move {
         let grade = match command.wish.without_grade() {
@@ -80,12 +88,12 @@ impl Session {
     pub(super) fn poll_background(&mut self, context: &mut Context<'_>) {
         while let Poll::Ready(Some(finished)) = self.background.poll_next_unpin(context) {
             match finished {
-                Finished::Opened { route, shard } => self.opened(route, shard),
+                Finished::Opened { route, place } => self.opened(route, place),
                 Finished::Graded { route, command, grade } => match grade {
                     Ok(grade) => {
-                        let mut command = *command;
-                        command.wish.set_grade(grade);
-                        self.queue_complete(route, command);
+                        let Ungraded { slot, mut wish, expires_at } = *command;
+                        wish.set_grade(grade);
+                        self.queue_complete(route, slot, wish, expires_at);
                         self.submit(route);
                     }
                     Err(problem) => self.answer(command.slot, Err(problem)),
@@ -98,16 +106,27 @@ impl Session {
     }
 
     /// Sends the commands that waited for a performance, in the order in which they came, or tells why not.
-    fn opened(&mut self, index: RouteIndex, shard: Result<Arc<Shard>, Problem>) {
+    fn opened(&mut self, index: RouteIndex, place: Result<Place, Problem>) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let Way::Opening(waiting) = std::mem::replace(&mut route.way, Way::Closed) else { return };
-        match shard {
-            Ok(shard) => {
+        match place {
+            Ok(Place::Here(shard)) => {
                 route.open(shard);
                 for command in waiting {
-                    self.queue(index, command);
+                    self.queue_waiting(index, command);
                 }
                 self.submit(index);
+            }
+            Ok(Place::There(elsewhere)) => {
+                let address = Arc::clone(&elsewhere.address);
+                route.way = Way::There(elsewhere);
+                for Waiting { slot, wished, .. } in waiting {
+                    match wished {
+                        Wished::Raw(request) => self.send_on(&address, slot, request),
+                        // It was here when it came, and moved meanwhile; nothing was done.
+                        Wished::Checked(_) => self.answer(slot, Err(Problem::between_owners())),
+                    }
+                }
             }
             Err(problem) => {
                 for command in waiting {

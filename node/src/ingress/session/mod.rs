@@ -11,6 +11,8 @@
 //! replies, or too many commands have none, nothing is read; HTTP/2 then stops the client. Nothing is ever dropped.
 
 mod background;
+mod elsewhere;
+mod links;
 mod port;
 mod read;
 mod routes;
@@ -27,9 +29,11 @@ use earlybird_proto::v1;
 use futures::Stream;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::{Status, Streaming};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Request, Status, Streaming};
 
 use self::background::Background;
+use self::links::Links;
 use self::port::{Delivered, Port};
 use self::routes::{RouteIndex, Routes};
 use self::slots::Slots;
@@ -38,6 +42,7 @@ use super::fingerprint::Fingerprinter;
 use super::meters::{LiveStream, StreamKind, Tally};
 use super::status::Problem;
 use crate::auth::Caller;
+use crate::cluster::FORWARDED;
 
 /// A session, as the stream of its replies.
 pub struct Session {
@@ -47,6 +52,12 @@ pub struct Session {
     commands: Option<Streaming<v1::SessionRequest>>,
     routes: Routes,
     in_flight: Slots,
+    /// Sessions with other nodes.
+    links: Links,
+    /// What the client showed, to be shown to other nodes.
+    authorization: Option<MetadataValue<Ascii>>,
+    /// Whether commands for performances of other nodes go there: not those that come from another node.
+    may_send_on: bool,
     port: Arc<Port>,
     /// Performances being loaded and payments being settled.
     background: FuturesUnordered<Background>,
@@ -70,16 +81,21 @@ impl Session {
     pub(super) fn new(
         ingress: Arc<Ingress>,
         caller: Caller,
-        commands: Streaming<v1::SessionRequest>,
+        request: Request<Streaming<v1::SessionRequest>>,
     ) -> Self {
+        let authorization = request.metadata().get("authorization").cloned();
+        let may_send_on = ingress.node.cluster.has_peers() && !request.metadata().contains_key(FORWARDED);
         let draining = Box::pin(ingress.draining.clone().cancelled_owned());
         let live = ingress.meters.stream(StreamKind::Session);
         Self {
             ingress,
             caller,
-            commands: Some(commands),
+            commands: Some(request.into_inner()),
             routes: Routes::default(),
             in_flight: Slots::default(),
+            links: Links::default(),
+            authorization,
+            may_send_on,
             port: Arc::default(),
             background: FuturesUnordered::new(),
             delivered: VecDeque::new(),
@@ -118,7 +134,9 @@ impl Stream for Session {
             }
             // Registered before the queue is looked at, so that no reply goes unnoticed.
             session.port.register(context.waker());
+            session.links.register(context.waker());
             session.take_replies();
+            session.take_link_news();
             session.poll_draining(context);
             let read = session.poll_commands(context);
             // Last, since replies and commands put more of it in the background: what is not polled wakes nobody.

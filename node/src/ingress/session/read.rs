@@ -9,8 +9,8 @@ use earlybird_proto::v1::session_request::Command;
 use futures::Stream as _;
 
 use super::Session;
-use super::background;
-use super::routes::{Resolved, RouteIndex, Waiting, Way};
+use super::background::{self, Ungraded};
+use super::routes::{Resolved, RouteIndex, Waiting, Way, Wished};
 use super::slots::InFlight;
 use crate::ingress::deadline;
 use crate::ingress::fingerprint::Fingerprinter;
@@ -63,6 +63,7 @@ impl Session {
         timed: bool,
         touched: &mut Vec<RouteIndex>,
     ) {
+        let Some(request) = self.accept_elsewhere(request, now, timed) else { return };
         let v1::SessionRequest { tag, timeout_ms, command } = request;
         let wish = match self.check(command) {
             Ok(wish) => wish,
@@ -79,7 +80,7 @@ impl Session {
             expires_at,
         });
         self.routes.sent(route, kind);
-        self.place(route, Waiting { slot, wish, expires_at }, touched);
+        self.place(route, slot, wish, expires_at, touched);
     }
 
     fn check(&mut self, command: Option<Command>) -> Result<Wish, Problem> {
@@ -97,7 +98,14 @@ impl Session {
     }
 
     /// Puts a command where it goes: to the batch of its shard, or in line for a performance that is being loaded.
-    fn place(&mut self, index: RouteIndex, command: Waiting, touched: &mut Vec<RouteIndex>) {
+    fn place(
+        &mut self,
+        index: RouteIndex,
+        slot: u32,
+        wish: Wish,
+        expires_at: Instant,
+        touched: &mut Vec<RouteIndex>,
+    ) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_first = route.batch.is_empty();
         // Looked at once for each batch: it takes a lock.
@@ -105,35 +113,49 @@ impl Session {
             match self.ingress.node.directory.active(route.id()) {
                 Some(shard) => route.open(shard),
                 None => {
-                    self.background.push(background::open(Arc::clone(&self.ingress), index, route.id()));
+                    let ingress = Arc::clone(&self.ingress);
+                    self.background.push(background::open(ingress, index, route.id(), self.may_send_on));
                     route.way = Way::Opening(Vec::new());
                 }
             }
         }
         if let Way::Opening(waiting) = &mut route.way {
-            waiting.push(command);
+            waiting.push(Waiting { slot, wished: Wished::Checked(wish), expires_at });
             return;
         }
         if is_first {
             touched.push(index);
         }
-        self.queue(index, command);
+        self.queue(index, slot, wish, expires_at);
+    }
+
+    /// Adds a command that has waited to the batch of its shard.
+    pub(super) fn queue_waiting(&mut self, index: RouteIndex, command: Waiting) {
+        let Waiting { slot, wished, expires_at } = command;
+        let wish = match wished {
+            Wished::Checked(wish) => Ok(wish),
+            Wished::Raw(request) => self.check(Arc::unwrap_or_clone(request).command),
+        };
+        match wish {
+            Ok(wish) => self.queue(index, slot, wish, expires_at),
+            Err(problem) => self.answer(slot, Err(problem)),
+        }
     }
 
     /// Adds a command to the batch of its shard, or looks up first what it lacks.
-    pub(super) fn queue(&mut self, index: RouteIndex, mut command: Waiting) {
+    fn queue(&mut self, index: RouteIndex, slot: u32, mut wish: Wish, expires_at: Instant) {
         let Some(shard) = self.routes.get(index).and_then(|route| route.shard.as_ref()) else { return };
-        match self.ingress.fill_grade(&mut command.wish, shard) {
-            Missing::Nothing => self.queue_complete(index, command),
+        match self.ingress.fill_grade(&mut wish, shard) {
+            Missing::Nothing => self.queue_complete(index, slot, wish, expires_at),
             Missing::LookUp => {
+                let command = Ungraded { slot, wish, expires_at };
                 self.background.push(background::grade(Arc::clone(&self.ingress), index, command));
             }
         }
     }
 
     /// Adds a command that lacks nothing to the batch of its shard.
-    pub(super) fn queue_complete(&mut self, index: RouteIndex, command: Waiting) {
-        let Waiting { slot, wish, expires_at } = command;
+    pub(super) fn queue_complete(&mut self, index: RouteIndex, slot: u32, wish: Wish, expires_at: Instant) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let Some(shard) = &route.shard else { return };
         match wish.resolve(&shard.performance().layout) {

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use earlybird_engine::Command;
+use earlybird_proto::v1;
 use hashbrown::HashMap;
 
+use crate::ingress::Elsewhere;
 use crate::ingress::meters::Kind;
 use crate::ingress::wish::Wish;
 use crate::shard::{Job, Shard};
@@ -23,11 +25,19 @@ const ROUTES_IDLE_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RouteIndex(usize);
 
-/// A command that waits for its performance to be loaded.
+/// A command that waits for its performance to be loaded, or for its owner to be known.
 pub(super) struct Waiting {
     pub(super) slot: u32,
-    pub(super) wish: Wish,
+    pub(super) wished: Wished,
     pub(super) expires_at: Instant,
+}
+
+/// A command, checked or as it came.
+pub(super) enum Wished {
+    /// The performance is here.
+    Checked(Wish),
+    /// It may go on to another node. Its tag is its slot.
+    Raw(Arc<v1::SessionRequest>),
 }
 
 /// How a performance is reached.
@@ -38,6 +48,8 @@ pub(super) enum Way {
     Opening(Vec<Waiting>),
     /// By the shard of the route.
     Open,
+    /// By another node.
+    There(Elsewhere),
 }
 
 /// One performance.

@@ -76,6 +76,14 @@ impl Session {
         self.answer(slot, message);
     }
 
+    /// The last word on a command in flight, from the node that decided it, which has counted it.
+    pub(super) fn answer_as_told(&mut self, slot: u32, message: Message) {
+        let Some(command) = self.in_flight.get(slot) else { return };
+        self.in_flight.remove(slot);
+        self.routes.answered(command.route, command.kind);
+        self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
+    }
+
     /// The last word on a command in flight.
     pub(super) fn answer(&mut self, slot: u32, message: Result<Message, Problem>) {
         let Some(command) = self.in_flight.get(slot) else { return };

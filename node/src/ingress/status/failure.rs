@@ -10,6 +10,8 @@ use crate::reply::{Failure, Unavailable};
 
 /// A store that does not answer is given this long before the next try: it fails over, or restarts.
 const STORE_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// A performance has an owner again within this time, unless its node died.
+const OWNER_RETRY_DELAY: Duration = Duration::from_millis(500);
 /// A performance is loaded again within this time.
 const SHARD_RETRY_DELAY: Duration = Duration::from_millis(100);
 
@@ -43,6 +45,20 @@ impl Problem {
     #[must_use]
     pub fn draining() -> Self {
         Self::new(Reason::Draining, "the node is shutting down")
+    }
+
+    /// Nobody serves the performance now.
+    #[must_use]
+    pub fn between_owners() -> Self {
+        let message = "the performance is between two owners, or its owner cannot be reached";
+        Self::new(Reason::NotOwner, message).retry_after(OWNER_RETRY_DELAY)
+    }
+
+    /// The owner was lost with a command on its way.
+    #[must_use]
+    pub fn owner_lost() -> Self {
+        let message = "the owner of the performance was lost; whether it was done is unknown, send it again";
+        Self::new(Reason::NotOwner, message).retry_after(OWNER_RETRY_DELAY)
     }
 
     /// Why a performance cannot be served.

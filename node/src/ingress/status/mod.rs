@@ -20,6 +20,7 @@ use tonic::{Code, Status};
 
 pub use reason::Reason;
 pub(crate) use rejection::rfc3339;
+pub(crate) use render::reason_of;
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "earlybird";

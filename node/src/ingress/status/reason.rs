@@ -141,6 +141,18 @@ reasons! {
     Draining = "DRAINING", Unavailable;
     /// Another node owns the performance.
     NotOwner = "NOT_OWNER", Unavailable;
+    /// There is no node of that name.
+    NodeNotFound = "NODE_NOT_FOUND", NotFound;
+    /// The node is dead, or draining.
+    NodeNotActive = "NODE_NOT_ACTIVE", FailedPrecondition;
+    /// No other node could take what it has.
+    LastNode = "LAST_NODE", FailedPrecondition;
+    /// Another performance of the bucket is pinned to another node.
+    PinConflict = "PIN_CONFLICT", FailedPrecondition;
+    /// Another rebalance is under way.
+    RebalanceInProgress = "REBALANCE_IN_PROGRESS", Aborted;
+    /// The performance is still where it was, or with nobody for a moment.
+    MoveFailed = "MOVE_FAILED", Unavailable;
     /// The payment provider has not told the outcome of a payment yet.
     PaymentUnknown = "PAYMENT_UNKNOWN", Unavailable;
     /// The node has no payment provider.

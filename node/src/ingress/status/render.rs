@@ -34,6 +34,12 @@ impl From<Problem> for Status {
     }
 }
 
+/// The reason that a status gives, if it is one of this server's.
+pub(crate) fn reason_of(status: &Status) -> Option<String> {
+    let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN)?;
+    Some(info.reason)
+}
+
 impl From<Problem> for SessionError {
     fn from(problem: Problem) -> Self {
         Self {

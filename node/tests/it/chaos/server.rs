@@ -190,6 +190,21 @@ impl Server {
         (status, began.elapsed())
     }
 
+    /// SIGSTOP: it stands still, and nobody is told.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.process(), Signal::STOP).expect("it runs");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.process(), Signal::CONT).expect("it is there");
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("its log")
+    }
+
     /// Its number.
     fn process(&self) -> Pid {
         let number = self.child.id().and_then(|number| i32::try_from(number).ok());

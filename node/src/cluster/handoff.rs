@@ -1,0 +1,216 @@
+//! A bucket changes hands.
+//!
+//! ```text
+//!  old owner                                     store                    new owner
+//!  Prepare ───────────────────────────────────────────────────────────────► reads the performances' layouts
+//!  seal: what waits is decided, what comes waits in the ingress   ┐
+//!  flush: everything decided is durable                           │ pause
+//!  transfer ─────────────────────────────────────► epoch + 1      │
+//!  Receive: the states ───────────────────────────────────────────┴───────► serves
+//!  reads the view; what waited in its ingress follows
+//! ```
+//!
+//! The flush and the change of epoch need not be one transaction: between them nothing can be written, since the shards are
+//! sealed, and after them nothing, since the epoch is another. Whatever fails before the transfer leaves the bucket where it
+//! was; whatever fails after it leaves the new owner to load from the store.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use earlybird_persistence::{Bucket, Epoch, NodeId, StoreError};
+use earlybird_proto::cluster::peer_client::PeerClient;
+use earlybird_proto::cluster::{HandOverRequest, PrepareRequest, ReceiveRequest};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use super::Cluster;
+use crate::directory::Sealed;
+
+/// How long the new owner may take to make itself ready.
+const PREPARE_MAX: Duration = Duration::from_secs(3);
+/// How long what waits may take to be decided and durable.
+const SEAL_MAX: Duration = Duration::from_secs(1);
+/// How long the states may take on their way.
+const RECEIVE_MAX: Duration = Duration::from_secs(3);
+/// How long another node may take to hand a bucket over.
+const HAND_OVER_MAX: Duration = Duration::from_secs(10);
+/// Largest message between nodes: a state of a large house with long waitlists.
+pub(crate) const PEER_MESSAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Metadata in which nodes show each other the key of their cluster.
+pub(crate) const KEY: &str = "earlybird-cluster-key";
+
+/// Why a bucket stays, or why it is not known where it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandoffError {
+    #[error("node {0} is not known, dead or draining")]
+    NoSuchNode(NodeId),
+    #[error("this node does not own bucket {0}")]
+    NotOwned(Bucket),
+    #[error("bucket {0} is being handed over already")]
+    UnderWay(Bucket),
+    #[error("what waits could not be made durable in time")]
+    NotFlushed,
+    #[error("the bucket has another epoch, or the node is not there any more")]
+    Refused,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("node {0} did not answer: {1}")]
+    Peer(NodeId, Status),
+}
+
+/// A bucket that has a new owner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) epoch: Epoch,
+    /// For how long its performances answered nobody.
+    pub(crate) pause: Duration,
+}
+
+impl Cluster {
+    /// Sees to it that `bucket` goes from `from` to `to`, wherever this is called.
+    pub(crate) async fn move_bucket(
+        &self,
+        bucket: Bucket,
+        from: &NodeId,
+        to: &NodeId,
+    ) -> Result<HandedOver, HandoffError> {
+        if *from == self.node {
+            return self.hand_over(bucket, to).await;
+        }
+        let mut peer = self.peer(from)?;
+        let mut request =
+            self.request(HandOverRequest { bucket: bucket.number().into(), to: to.to_string() });
+        request.set_timeout(HAND_OVER_MAX);
+        let response =
+            peer.hand_over(request).await.map_err(|status| HandoffError::Peer(from.clone(), status))?;
+        let response = response.into_inner();
+        Ok(HandedOver { epoch: Epoch(response.epoch), pause: Duration::from_micros(response.pause_us) })
+    }
+
+    /// Hands a bucket of this node over.
+    pub(crate) async fn hand_over(&self, bucket: Bucket, to: &NodeId) -> Result<HandedOver, HandoffError> {
+        let directory = self.directory().ok_or(HandoffError::NotOwned(bucket))?;
+        let epoch = directory.epoch(bucket).ok_or(HandoffError::NotOwned(bucket))?;
+        if *to == self.node {
+            return Ok(HandedOver { epoch, pause: Duration::ZERO });
+        }
+        let mut peer = self.peer(to)?;
+        let active = directory.active_in(bucket);
+        if !active.is_empty() {
+            let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
+            let mut request = self.request(PrepareRequest { bucket: bucket.number().into(), performances });
+            request.set_timeout(PREPARE_MAX);
+            peer.prepare(request).await.map_err(|status| HandoffError::Peer(to.clone(), status))?;
+        }
+
+        let began = Instant::now();
+        // Opens the bucket again whenever this ends before the bucket has gone, also when it is dropped.
+        let moving = directory.begin_move(bucket).ok_or(HandoffError::UnderWay(bucket))?;
+        let sealing = tokio::time::timeout(SEAL_MAX, moving.seal());
+        let states = sealing.await.map_err(|_| HandoffError::NotFlushed)?;
+        let epoch = match self.store.transfer(bucket, epoch, to).await {
+            Ok(Some(epoch)) => epoch,
+            Ok(None) => return Err(HandoffError::Refused),
+            Err(error) => {
+                // It may have been transferred: the view, once it can be read, says so.
+                self.suspect();
+                return Err(error.into());
+            }
+        };
+        moving.gone();
+        let sent = self.send_states(&mut peer, bucket, epoch, states).await;
+        let pause = began.elapsed();
+        if let Err(status) = sent {
+            tracing::warn!(%bucket, %to, %status, "the states did not arrive; the new owner loads them from the store");
+        }
+        metrics::histogram!("earlybird_cluster_handoff_seconds").record(pause);
+        tracing::debug!(%bucket, %to, pause_us = pause.as_micros() as u64, "handed over");
+        // What waits in this node's ingress follows at once; others read the view when its version has grown.
+        self.note_owner(bucket, to, epoch);
+        Ok(HandedOver { epoch, pause })
+    }
+
+    async fn send_states(
+        &self,
+        peer: &mut PeerClient<Channel>,
+        bucket: Bucket,
+        epoch: Epoch,
+        states: Vec<Sealed>,
+    ) -> Result<(), Status> {
+        let message =
+            |performance: String, snapshot: Bytes, last_at_ms: u64, stored_snapshot: u64| ReceiveRequest {
+                bucket: bucket.number().into(),
+                epoch: epoch.0,
+                performance,
+                snapshot,
+                last_at_ms,
+                stored_snapshot,
+            };
+        let mut messages: Vec<ReceiveRequest> = states
+            .into_iter()
+            .map(|sealed| {
+                message(
+                    sealed.performance.to_string(),
+                    sealed.snapshot,
+                    sealed.last_at.0,
+                    sealed.stored_snapshot.0,
+                )
+            })
+            .collect();
+        if messages.is_empty() {
+            messages.push(message(String::new(), Bytes::new(), 0, 0));
+        }
+        let mut request = self.request(tokio_stream::iter(messages));
+        request.set_timeout(RECEIVE_MAX);
+        peer.receive(request).await.map(drop)
+    }
+
+    /// A client of another node that may own.
+    pub(crate) fn peer(&self, node: &NodeId) -> Result<PeerClient<Channel>, HandoffError> {
+        let view = self.view();
+        let unknown = || HandoffError::NoSuchNode(node.clone());
+        let row = view.live(node.as_str()).ok_or_else(unknown)?;
+        let channel = self.peers.channel(&row.address).map_err(|_| unknown())?;
+        Ok(PeerClient::new(channel)
+            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX))
+    }
+
+    /// A request that shows the key of the cluster.
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(key) = &self.shown_key {
+            request.metadata_mut().insert(KEY, key.clone());
+        }
+        request
+    }
+
+    /// Hands over all buckets of this node, many at a time, until none is left or nobody can take them. The caller bounds
+    /// the whole.
+    pub(crate) async fn hand_over_all(self: &Arc<Self>) -> Result<(), StoreError> {
+        if !self.options.has_peers {
+            return Ok(());
+        }
+        self.store.set_draining(&self.node, true).await?;
+        self.refresh().await?;
+        for _ in 0..HAND_OVER_ROUNDS {
+            let view = self.view();
+            let is_mine = |planned: &super::Move| planned.from.as_deref() == Some(self.node.as_str());
+            let mut moves =
+                super::placement::place_orphans(&super::candidates(&view), &super::buckets(&view, |_| 0.0));
+            moves.retain(is_mine);
+            if moves.is_empty() {
+                return Ok(());
+            }
+            let done = super::rebalance::carry_out(self, moves, HAND_OVER_CONCURRENCY, |_| {}).await;
+            tracing::info!(moved = done.moved, failed = done.failed, "handed buckets over");
+            self.refresh().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Buckets handed over at a time by a node that shuts down, and how often it tries those that failed.
+const HAND_OVER_CONCURRENCY: usize = 16;
+const HAND_OVER_ROUNDS: u32 = 3;

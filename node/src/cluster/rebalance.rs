@@ -1,0 +1,166 @@
+//! Moves that make the cluster even: planned from measured loads, carried out a few at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use earlybird_cluster::bucket_of;
+use earlybird_cluster::placement::{self, Move};
+use earlybird_persistence::{Bucket, NodeId, NodeState, StoreError};
+use earlybird_proto::cluster::{LoadsRequest, LoadsResponse};
+use futures::StreamExt as _;
+use hashbrown::HashMap;
+use tokio::sync::OwnedMutexGuard;
+
+use super::handoff::{HandedOver, HandoffError};
+use super::{Cluster, View, buckets, candidates};
+
+/// How often the coordinator looks whether the cluster is even.
+const BALANCE_EVERY: Duration = Duration::from_secs(2);
+/// For how long a node is the coordinator without saying so again.
+const LEAD_FOR: Duration = Duration::from_secs(6);
+/// Buckets that the coordinator moves at a time.
+const CONCURRENCY: usize = 4;
+/// How long a node may take to say what its performances cost it.
+const LOADS_MAX: Duration = Duration::from_secs(1);
+/// So many seats cost as much as a command a second.
+const SEATS_PER_COMMAND: f64 = 1_000.0;
+/// A bucket is there: that costs as much as so many commands a second.
+const COMMANDS_PER_BUCKET: f64 = 10.0;
+
+/// What became of moves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) moved: usize,
+    pub(crate) failed: usize,
+}
+
+/// One move, carried out or not.
+pub(crate) struct MoveDone {
+    pub(crate) planned: Move,
+    pub(crate) outcome: Result<HandedOver, HandoffError>,
+}
+
+/// Carries out moves, so many at a time, and tells of each. Moves of buckets without an owner are left out: whoever
+/// should have them claims them.
+pub(crate) async fn carry_out(
+    cluster: &Cluster,
+    moves: Vec<Move>,
+    concurrency: usize,
+    mut tell: impl FnMut(&MoveDone),
+) -> Done {
+    let mut done = Done::default();
+    let moves = moves.into_iter().filter_map(|planned| {
+        let bucket = Bucket::new(planned.bucket)?;
+        let (from, to) = (NodeId::from(planned.from.as_deref()?), NodeId::from(&*planned.to));
+        Some(async move {
+            let outcome = cluster.move_bucket(bucket, &from, &to).await;
+            MoveDone { planned, outcome }
+        })
+    });
+    let mut under_way = futures::stream::iter(moves).buffer_unordered(concurrency.max(1));
+    while let Some(finished) = under_way.next().await {
+        match &finished.outcome {
+            Ok(_) => done.moved += 1,
+            Err(error) => {
+                done.failed += 1;
+                tracing::warn!(bucket = finished.planned.bucket, to = %finished.planned.to, %error, "a bucket was not moved");
+            }
+        }
+        tell(&finished);
+    }
+    done
+}
+
+/// What each node says of its performances; a node that does not answer is not in it.
+pub(crate) type Loads = HashMap<NodeId, LoadsResponse>;
+
+impl Cluster {
+    /// Asks all living nodes what their performances cost them.
+    pub(crate) async fn loads(&self) -> Loads {
+        let view = self.view();
+        let alive = view.nodes.iter().filter(|node| view.live(node.id.as_str()).is_some());
+        let asked = alive.map(|node| async {
+            if node.id == self.node {
+                return Some((node.id.clone(), self.own_loads()?));
+            }
+            let mut request = self.request(LoadsRequest {});
+            request.set_timeout(LOADS_MAX);
+            let response = self.peer(&node.id).ok()?.loads(request).await.ok()?;
+            Some((node.id.clone(), response.into_inner()))
+        });
+        futures::future::join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// What the performances of this node cost it.
+    pub(crate) fn own_loads(&self) -> Option<LoadsResponse> {
+        let loads = self.directory()?.loads();
+        Some(LoadsResponse { leads: self.leads.load(Ordering::Acquire), ..loads })
+    }
+
+    /// Keeps others from rebalancing through this node; none when somebody does.
+    pub(crate) fn begin_rebalance(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.moving).try_lock_owned().ok()
+    }
+
+    /// The moves that would make the cluster even, and the loads that they follow from.
+    pub(crate) fn plan(&self, view: &View, loads: &Loads) -> Vec<Move> {
+        placement::rebalance(&candidates(view), &weighed(view, loads))
+    }
+
+    /// While this node is the coordinator, moves what should be elsewhere.
+    pub(crate) async fn balance(self: Arc<Self>) {
+        let mut rounds = super::interval(BALANCE_EVERY);
+        loop {
+            tokio::select! {
+                _ = rounds.tick() => {}
+                () = self.over.cancelled() => return,
+            }
+            if let Err(error) = self.balance_once().await {
+                tracing::debug!(%error, "cannot balance the cluster now");
+            }
+        }
+    }
+
+    async fn balance_once(&self) -> Result<(), StoreError> {
+        if !self.options.rebalances || self.view().candidates().count() < 2 || self.is_draining() {
+            return Ok(());
+        }
+        if !self.lead().await? {
+            return Ok(());
+        }
+        let loads = self.loads().await;
+        let view = self.view();
+        let mut moves = self.plan(&view, &loads);
+        // Who drains a node sees to its buckets.
+        let drains = |planned: &Move| {
+            let from = planned.from.as_deref().and_then(|from| view.live(from));
+            from.is_some_and(|node| node.state == NodeState::Draining)
+        };
+        moves.retain(|planned| !drains(planned));
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let Some(_one_at_a_time) = self.begin_rebalance() else { return Ok(()) };
+        let done = carry_out(self, moves, CONCURRENCY, |_| {}).await;
+        tracing::info!(moved = done.moved, failed = done.failed, "balanced the cluster");
+        self.refresh().await
+    }
+
+    /// Becomes the coordinator, or stays it; false when another node is.
+    pub(crate) async fn lead(&self) -> Result<bool, StoreError> {
+        let leads = self.store.lead(&self.node, self.incarnation, LEAD_FOR).await?;
+        self.leads.store(leads, Ordering::Release);
+        Ok(leads)
+    }
+}
+
+/// The buckets with what they cost.
+pub(crate) fn weighed(view: &View, loads: &Loads) -> Vec<placement::Bucket> {
+    let mut costs: HashMap<u16, f64> = HashMap::new();
+    for load in loads.values().flat_map(|of_node| &of_node.performances) {
+        let cost = load.commands_per_second + f64::from(load.seats) / SEATS_PER_COMMAND;
+        *costs.entry(bucket_of(&load.performance)).or_default() += cost / COMMANDS_PER_BUCKET;
+    }
+    buckets(view, |bucket| costs.get(&bucket.number()).copied().unwrap_or_default())
+}

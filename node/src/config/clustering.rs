@@ -1,0 +1,136 @@
+//! The node among others.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::check::Checks;
+use super::paying::read_secret;
+use super::value::{address, duration, text};
+use crate::cluster::ClusterOptions;
+
+/// Other nodes on the same database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// By which clients and other nodes reach this one, `http://host:port`; empty for a node alone.
+    #[serde(with = "text")]
+    pub address: String,
+    /// Its share of the load, relative to other nodes.
+    pub weight: u32,
+    /// How long it owns what it owns without word from the database.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// Whether performances move by themselves when a node joins or carries too much.
+    pub rebalance: Rebalance,
+    /// Where gossip is heard (UDP).
+    #[serde(with = "address")]
+    pub gossip_listen: SocketAddr,
+    /// Where other nodes hear gossip: `host:port`, with commas between.
+    #[serde(with = "text")]
+    pub seeds: String,
+    /// File of the key that all nodes share; who does not know it cannot join.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Who moves performances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rebalance {
+    /// The coordinator, when it helps.
+    Auto,
+    /// `earlybirdctl` alone.
+    Manual,
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        let options = ClusterOptions::default();
+        Self {
+            address: String::new(),
+            weight: options.weight,
+            lease: options.lease,
+            rebalance: Rebalance::Auto,
+            gossip_listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 7946)),
+            seeds: String::new(),
+            key_file: None,
+        }
+    }
+}
+
+impl ClusterConfig {
+    pub(super) fn check(&self, store_url: &str, checks: &mut Checks) {
+        checks.number("cluster.weight", self.weight as usize, 1, 1_000_000);
+        checks.span_ms("cluster.lease", self.lease, 300, 600_000);
+        if self.address.is_empty() {
+            return;
+        }
+        let is_origin = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.path() == "/"
+                && url.query().is_none()
+        };
+        if !Url::parse(&self.address).is_ok_and(|url| is_origin(&url)) {
+            checks.fault("cluster.address", "is no address such as http://node-1.example:50051");
+        }
+        if self.key_file.is_none() {
+            checks.fault("cluster.key_file", "is needed with cluster.address: nodes know each other by it");
+        }
+        if store_url.starts_with("sqlite:") {
+            checks.fault("cluster.address", "needs PostgreSQL: a SQLite file has one node");
+        }
+        for seed in self.seeds() {
+            if seed
+                .rsplit_once(':')
+                .is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
+            {
+                checks.fault("cluster.seeds", format!("{seed} is no host:port"));
+            }
+        }
+    }
+
+    /// What the cluster is joined with. `grpc` is where the node listens.
+    ///
+    /// # Errors
+    /// The file of the key cannot be read, or has no key in it.
+    pub fn options(&self, grpc: SocketAddr) -> anyhow::Result<ClusterOptions> {
+        let has_peers = !self.address.is_empty();
+        let address = if has_peers { self.address.clone() } else { format!("http://{grpc}") };
+        let key = self.key_file.as_deref().map(read_key).transpose()?;
+        Ok(ClusterOptions {
+            address: address.trim_end_matches('/').to_owned(),
+            weight: self.weight,
+            lease: self.lease,
+            has_peers,
+            key,
+            rebalances: has_peers && self.rebalance == Rebalance::Auto,
+            gossip_listen: self.gossip_listen,
+            seeds: self.seeds().map(str::to_owned).collect(),
+        })
+    }
+
+    fn seeds(&self) -> impl Iterator<Item = &str> {
+        self.seeds.split(',').map(str::trim).filter(|seed| !seed.is_empty())
+    }
+}
+
+/// Shorter keys could be guessed.
+const KEY_BYTES_MIN: usize = 16;
+
+fn read_key(path: &Path) -> anyhow::Result<SecretString> {
+    let read = || -> anyhow::Result<SecretString> {
+        let key = read_secret(path)?;
+        anyhow::ensure!(
+            secrecy::ExposeSecret::expose_secret(&key).len() >= KEY_BYTES_MIN,
+            "a key of at least {KEY_BYTES_MIN} bytes is needed"
+        );
+        Ok(key)
+    };
+    read().with_context(|| format!("cluster.key_file {}", path.display()))
+}

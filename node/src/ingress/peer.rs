@@ -1,0 +1,96 @@
+//! What other nodes ask of this one.
+
+use std::sync::Arc;
+
+use earlybird_engine::Timestamp;
+use earlybird_persistence::{Bucket, Epoch, NodeId, PerformanceId};
+use earlybird_proto::cluster::peer_server::Peer;
+use earlybird_proto::cluster::{
+    HandOverRequest, HandOverResponse, LoadsRequest, LoadsResponse, PrepareRequest, PrepareResponse,
+    ReceiveRequest, ReceiveResponse,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::directory::Sealed;
+use crate::node::Node;
+
+/// The service, for who knows the key of the cluster.
+pub(crate) struct PeerService {
+    node: Arc<Node>,
+}
+
+impl PeerService {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    fn check<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        if self.node.cluster.is_peer(request) {
+            Ok(())
+        } else {
+            Err(Status::permission_denied("this is for nodes of the cluster, which show its key"))
+        }
+    }
+}
+
+fn bucket(number: u32) -> Result<Bucket, Status> {
+    let bucket = u16::try_from(number).ok().and_then(Bucket::new);
+    bucket.ok_or_else(|| Status::invalid_argument(format!("bucket: there is no {number}")))
+}
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    async fn hand_over(
+        &self,
+        request: Request<HandOverRequest>,
+    ) -> Result<Response<HandOverResponse>, Status> {
+        self.check(&request)?;
+        let request = request.into_inner();
+        let (bucket, to) = (bucket(request.bucket)?, NodeId::from(request.to));
+        // A task of its own: whoever asked may go away, and a handoff should not stop in the middle.
+        let cluster = Arc::clone(&self.node.cluster);
+        let handed = tokio::spawn(async move { cluster.hand_over(bucket, &to).await }).await;
+        let handed = handed.map_err(|error| Status::internal(error.to_string()))?;
+        let handed = handed.map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let pause_us = u64::try_from(handed.pause.as_micros()).unwrap_or(u64::MAX);
+        Ok(Response::new(HandOverResponse { epoch: handed.epoch.0, pause_us }))
+    }
+
+    async fn prepare(&self, request: Request<PrepareRequest>) -> Result<Response<PrepareResponse>, Status> {
+        self.check(&request)?;
+        let request = request.into_inner();
+        let performances: Vec<PerformanceId> = request.performances.into_iter().map(Into::into).collect();
+        self.node.directory.prepare(bucket(request.bucket)?, &performances).await;
+        Ok(Response::new(PrepareResponse {}))
+    }
+
+    async fn receive(
+        &self,
+        request: Request<Streaming<ReceiveRequest>>,
+    ) -> Result<Response<ReceiveResponse>, Status> {
+        self.check(&request)?;
+        let mut messages = request.into_inner();
+        let (mut gained, mut states) = (None, Vec::new());
+        while let Some(message) = messages.message().await? {
+            gained = Some((bucket(message.bucket)?, Epoch(message.epoch)));
+            if !message.performance.is_empty() {
+                states.push(Sealed {
+                    performance: PerformanceId::from(message.performance),
+                    snapshot: message.snapshot,
+                    last_at: Timestamp(message.last_at_ms),
+                    stored_snapshot: earlybird_engine::Sequence(message.stored_snapshot),
+                });
+            }
+        }
+        let (bucket, epoch) = gained.ok_or_else(|| Status::invalid_argument("no bucket was brought"))?;
+        self.node.directory.receive(bucket, epoch, states).await;
+        self.node.cluster.suspect();
+        Ok(Response::new(ReceiveResponse {}))
+    }
+
+    async fn loads(&self, request: Request<LoadsRequest>) -> Result<Response<LoadsResponse>, Status> {
+        self.check(&request)?;
+        let loads = self.node.cluster.own_loads();
+        Ok(Response::new(loads.ok_or_else(|| Status::unavailable("the node is shutting down"))?))
+    }
+}

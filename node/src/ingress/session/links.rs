@@ -1,0 +1,194 @@
+//! Commands for performances of other nodes: one session to each such node, for as long as this one lasts.
+//!
+//! ```text
+//!  command ──► owner is another node ──► Link: a Session to it, with the slot as tag ──► its replies, under the client's tags
+//!                 ▲                          │ NOT_OWNER: nothing was done; find the owner anew
+//!                 └──────────────────────────┤
+//!                                            └ the link is lost: the outcome of what is in flight is unknown, and told so
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use earlybird_proto::v1;
+use futures::task::AtomicWaker;
+use http::uri::PathAndQuery;
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::codec::{Codec, EncodeBuf, Encoder};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+use tonic_prost::{ProstCodec, ProstDecoder};
+
+use crate::cluster::FORWARDED;
+
+const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/Session");
+
+/// What comes back. Nearly always it is a reply.
+#[expect(clippy::large_enum_variant, reason = "a box would be one more allocation for each reply")]
+pub(super) enum LinkNews {
+    /// A reply; its tag is the slot of the command.
+    Reply(v1::SessionResponse),
+    /// The link has ended, by word of the other node or without one.
+    Ended { link: usize },
+}
+
+/// The links of a session, and what was sent over them and is not answered.
+#[derive(Default)]
+pub(super) struct Links {
+    /// Those that have ended stay in their places, so that numbers keep their meaning; there are few.
+    links: Vec<Link>,
+    /// By slot.
+    sent: Vec<Option<Sent>>,
+    port: Arc<LinkPort>,
+}
+
+struct Link {
+    address: Arc<str>,
+    /// None once it has ended. It holds no more than the session has commands in flight.
+    sender: Option<UnboundedSender<Arc<v1::SessionRequest>>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Sent {
+    link: usize,
+    request: Arc<v1::SessionRequest>,
+}
+
+impl Links {
+    /// Wakes `waker` when there is news. Call it before `take`.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.port.waker.register(waker);
+    }
+
+    /// Takes all news.
+    pub(super) fn take(&self) -> VecDeque<LinkNews> {
+        if self.links.is_empty() { VecDeque::new() } else { std::mem::take(&mut *self.port.news.lock()) }
+    }
+
+    /// Sends a command, whose tag is its slot, to the node at `address`. `connect` makes a channel to it.
+    pub(super) fn send(
+        &mut self,
+        address: &Arc<str>,
+        request: Arc<v1::SessionRequest>,
+        authorization: Option<&MetadataValue<Ascii>>,
+        connect: impl FnOnce(&str) -> Option<Channel>,
+    ) -> bool {
+        let open = |link: &Link| link.address == *address && link.sender.is_some();
+        let link = match self.links.iter().position(open) {
+            Some(link) => link,
+            None => {
+                let Some(channel) = connect(address) else { return false };
+                self.open(address, channel, authorization);
+                self.links.len() - 1
+            }
+        };
+        let slot = request.tag as usize;
+        let sent =
+            self.links[link].sender.as_ref().is_some_and(|sender| sender.send(Arc::clone(&request)).is_ok());
+        if sent {
+            if self.sent.len() <= slot {
+                self.sent.resize_with(slot + 1, || None);
+            }
+            self.sent[slot] = Some(Sent { link, request });
+        }
+        sent
+    }
+
+    fn open(&mut self, address: &Arc<str>, channel: Channel, authorization: Option<&MetadataValue<Ascii>>) {
+        let (sender, requests) = unbounded_channel();
+        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+        if let Some(authorization) = authorization {
+            request.metadata_mut().insert("authorization", authorization.clone());
+        }
+        let (link, port) = (self.links.len(), Arc::clone(&self.port));
+        let task = tokio::spawn(async move {
+            if let Err(status) = carry(channel, request, &port).await {
+                tracing::debug!(%status, "a link to another node was lost");
+            }
+            port.push(LinkNews::Ended { link });
+        });
+        let task = AbortOnDropHandle::new(task);
+        self.links.push(Link { address: Arc::clone(address), sender: Some(sender), _task: task });
+    }
+
+    /// The command of a slot, which was answered.
+    pub(super) fn answered(&mut self, slot: u32) -> Option<Arc<v1::SessionRequest>> {
+        self.sent.get_mut(slot as usize)?.take().map(|sent| sent.request)
+    }
+
+    /// The slots of the commands that a link took with it.
+    pub(super) fn ended(&mut self, link: usize) -> Vec<u32> {
+        if let Some(link) = self.links.get_mut(link) {
+            link.sender = None;
+        }
+        let lost = |sent: &&mut Option<Sent>| sent.as_ref().is_some_and(|sent| sent.link == link);
+        self.sent.iter_mut().filter(lost).filter_map(|sent| Some(sent.take()?.request.tag as u32)).collect()
+    }
+}
+
+async fn carry(
+    channel: Channel,
+    requests: Request<UnboundedReceiverStream<Arc<v1::SessionRequest>>>,
+    port: &LinkPort,
+) -> Result<(), Status> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let mut replies = client.streaming(requests, SESSION, SharedCodec).await?.into_inner();
+    while let Some(reply) = replies.message().await? {
+        port.push(LinkNews::Reply(reply));
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct LinkPort {
+    news: Mutex<VecDeque<LinkNews>>,
+    waker: AtomicWaker,
+}
+
+impl LinkPort {
+    fn push(&self, news: LinkNews) {
+        let mut queue = self.news.lock();
+        let was_empty = queue.is_empty();
+        queue.push_back(news);
+        drop(queue);
+        if was_empty {
+            self.waker.wake();
+        }
+    }
+}
+
+/// Encodes commands that are kept until they are answered.
+#[derive(Clone, Copy, Debug, Default)]
+struct SharedCodec;
+
+impl Codec for SharedCodec {
+    type Encode = Arc<v1::SessionRequest>;
+    type Decode = v1::SessionResponse;
+    type Encoder = Self;
+    type Decoder = ProstDecoder<v1::SessionResponse>;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<v1::SessionRequest, v1::SessionResponse>::default().decoder()
+    }
+}
+
+impl Encoder for SharedCodec {
+    type Item = Arc<v1::SessionRequest>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        item.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
