@@ -41,6 +41,7 @@ pub async fn serve(
 }
 
 async fn scrape(State(views): State<Views>) -> impl IntoResponse {
+    metrics::gauge!("earlybird_ready").set(if views.readiness.check().is_ok() { 1.0 } else { 0.0 });
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], views.metrics.render())
 }
 

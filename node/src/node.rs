@@ -32,6 +32,8 @@ use crate::ticker::Ticker;
 const PASSIVATE_EVERY: Duration = Duration::from_secs(1);
 /// How often gauges are set.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// What a seat can be, as metrics call it.
+pub(crate) const SEAT_STATES: [&str; 5] = ["free", "held", "paying", "sold", "blocked"];
 
 /// Bounds and intervals of a node. All are limits that an operator may set; see the configuration.
 #[derive(Clone, Debug)]
@@ -155,7 +157,7 @@ impl Node {
             .context("cannot start the thread for snapshots")?;
         cluster.own(&directory).await?;
         cluster.gossip().await?;
-        let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &lanes, snapshot_asker);
+        let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &payments, &lanes, snapshot_asker);
         for task in [
             Arc::clone(&cluster).keep().boxed(),
             Arc::clone(&cluster).bury().boxed(),
@@ -224,6 +226,7 @@ fn spawn_tasks(
     store: &Arc<dyn Store>,
     clock: &Arc<Clock>,
     directory: &Arc<Directory>,
+    payments: &Arc<Payments>,
     lanes: &[Arc<Lane>],
     snapshot_asker: mpsc::Sender<Weak<Shard>>,
 ) -> Vec<AbortOnDropHandle<()>> {
@@ -246,8 +249,8 @@ fn spawn_tasks(
         move || directory.passivate_idle(clock.now())
     })));
     spawn(Box::pin(every(MEASURE_EVERY, {
-        let (directory, lanes) = (Arc::clone(directory), lanes.to_vec());
-        move || measure(&directory, &lanes)
+        let (directory, lanes, payments) = (Arc::clone(directory), lanes.to_vec(), Arc::clone(payments));
+        move || measure(&directory, &lanes, &payments)
     })));
     spawn(Box::pin(resynchronise(Arc::clone(clock), Arc::clone(store))));
     tasks
@@ -282,13 +285,19 @@ async fn resynchronise(clock: Arc<Clock>, store: Arc<dyn Store>) {
 }
 
 /// Sets the gauges that are sums over the node.
-fn measure(directory: &Directory, lanes: &[Arc<Lane>]) {
+fn measure(directory: &Directory, lanes: &[Arc<Lane>], payments: &Payments) {
     let shards = directory.active_shards();
     metrics::gauge!("earlybird_performances_active").set(shards.len() as f64);
     metrics::gauge!("earlybird_inbox_depth")
         .set(shards.iter().map(|shard| shard.backlog()).sum::<usize>() as f64);
     metrics::gauge!("earlybird_outbox_depth")
         .set(lanes.iter().map(|lane| lane.depth()).sum::<usize>() as f64);
+    metrics::gauge!("earlybird_outbox_fullness_ratio")
+        .set(lanes.iter().map(|lane| lane.fullness()).fold(0.0, f64::max));
+    metrics::gauge!("earlybird_inbox_fullness_ratio")
+        .set(shards.iter().map(|shard| shard.inbox_fullness()).fold(0.0, f64::max));
+    metrics::gauge!("earlybird_payments_under_way").set(payments.under_way() as f64);
+    metrics::gauge!("earlybird_payments_oldest_seconds").set(payments.oldest_under_way().as_secs_f64());
     metrics::gauge!("earlybird_buckets_owned").set(directory.buckets_owned() as f64);
     let failing = lanes.iter().filter(|lane| lane.is_failing()).count();
     metrics::gauge!("earlybird_lanes_failing").set(failing as f64);
@@ -298,7 +307,7 @@ fn measure(directory: &Directory, lanes: &[Arc<Lane>]) {
         let counts = [counts.free, counts.held, counts.paying, counts.sold, counts.blocked, counts.waiters];
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += u64::from(count));
     }
-    for (state, sum) in ["free", "held", "paying", "sold", "blocked"].into_iter().zip(sums) {
+    for (state, sum) in SEAT_STATES.into_iter().zip(sums) {
         metrics::gauge!("earlybird_seats", "state" => state).set(sum as f64);
     }
     metrics::gauge!("earlybird_waiters").set(sums[5] as f64);

@@ -56,10 +56,11 @@ pub(crate) fn start(
             let name = &shard.performance().id;
             let made = AssertUnwindSafe(|| runtime.block_on(make(&*store, &clock, &shard)));
             match catch_unwind(made) {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => continue,
                 Ok(Err(error)) => tracing::warn!(performance = %name, %error, "no snapshot made"),
                 Err(_) => tracing::error!(performance = %name, "making a snapshot panicked"),
             }
+            metrics::counter!("earlybird_snapshots_failed_total").increment(1);
         }
     })?;
     Ok(())

@@ -25,5 +25,10 @@ pub use journal::{AuditError, AuditOptions, audit_journal};
 pub use live::{LiveAuditError, audit_live};
 pub use report::{AuditReport, Check, Lateness, MoneySum};
 
+/// The ids of the invariants that are checked; those of several checks more than once.
+pub(crate) fn invariants() -> impl Iterator<Item = &'static str> {
+    rule::Rule::ALL.iter().map(|rule| rule.text().0)
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -30,6 +30,11 @@ impl Admin for Services {
             Problem::new(Reason::Overloaded, "another audit is under way").retry_after(AUDIT_AGAIN_AFTER)
         })?;
         let report = audit_live(&self.0.node, &id.into()).await.map_err(Problem::from)?;
+        metrics::counter!("earlybird_audits_total").increment(1);
+        for check in &report.checks {
+            metrics::counter!("earlybird_audit_violations_total", "invariant" => check.id.clone())
+                .increment(check.violations);
+        }
         Ok(Response::new(report.into()))
     }
 

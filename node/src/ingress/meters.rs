@@ -91,7 +91,7 @@ fn place(outcome: Outcome) -> usize {
 
 /// Handles of one kind of command.
 struct KindMeters {
-    /// Registered when first needed: most pairs of kind and outcome never occur, and would be noise.
+    /// Most are registered when first needed: many pairs of kind and outcome never occur, and would be noise.
     outcomes: [OnceLock<Counter>; OUTCOMES],
     latency: Histogram,
 }
@@ -121,12 +121,19 @@ impl Default for Meters {
             outcomes: [const { OnceLock::new() }; OUTCOMES],
             latency: metrics::histogram!("earlybird_command_seconds", "command" => command),
         });
-        Self {
+        let meters = Self {
             kinds: kinds.collect(),
             sessions: metrics::gauge!("earlybird_streams", "method" => "session"),
             seat_map_watches: metrics::gauge!("earlybird_streams", "method" => "watch_seat_map"),
             offer_watches: metrics::gauge!("earlybird_streams", "method" => "watch_offers"),
+        };
+        // What alerts look at is there before it happens.
+        for (kind, _) in Kind::ALL {
+            for outcome in [None, Some(Reason::Overloaded), Some(Reason::StoreUnavailable)] {
+                meters.count(kind, outcome, 0);
+            }
         }
+        meters
     }
 }
 

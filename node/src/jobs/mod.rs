@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use expiry::CouponExpiry;
 pub use kind::{Arguments, Due, JobKind, Step, StepError};
 pub(crate) use kind::{argument, decode, only};
+pub(crate) use runner::end_name;
 
 use crate::clock::Clock;
 

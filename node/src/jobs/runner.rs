@@ -104,6 +104,7 @@ impl Jobs {
                 tracing::info!(job = %id, done = held.progress.done, ?end, "a job ended");
             }
         }
+        metrics::counter!("earlybird_jobs_ended_total", "outcome" => end_name(&end)).increment(1);
         // Not told, the job is taken again when its lease is over, and ends then.
         if let Err(error) = self.store.end_job(&held, &end, self.now()).await {
             tracing::warn!(%error, job = %id, "cannot note the end of a job");
@@ -193,6 +194,15 @@ impl Jobs {
             }
         }
         Some(())
+    }
+}
+
+/// The name of an end in metrics.
+pub(crate) fn end_name(end: &JobEnd) -> &'static str {
+    match end {
+        JobEnd::Succeeded => "succeeded",
+        JobEnd::Failed(_) => "failed",
+        JobEnd::Cancelled => "cancelled",
     }
 }
 

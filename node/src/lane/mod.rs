@@ -139,6 +139,11 @@ impl Lane {
         self.depth.load(Ordering::Relaxed)
     }
 
+    /// How full the lane is, from 0 to 1, and a batch beyond it.
+    pub(crate) fn fullness(&self) -> f64 {
+        self.depth() as f64 / self.limits.outbox_entries_max as f64
+    }
+
     pub(crate) fn push(&self, parcel: Parcel) {
         self.depth.fetch_add(parcel.items.len(), Ordering::Relaxed);
         let mut queue = self.queue.lock();

@@ -60,6 +60,18 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Unsettled,
+        Self::CapturedLate,
+        Self::DepositReverted,
+        Self::CapturedWithoutOrder,
+        Self::OrderWithoutCapture,
+        Self::Amount,
+        Self::RefundUnknownToUs,
+        Self::RefundUnknownToProvider,
+    ];
+
     /// Its name in reports and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -208,6 +208,11 @@ impl Payments {
         self.under_way.working()
     }
 
+    /// For how long the oldest of them has been worked on.
+    pub(crate) fn oldest_under_way(&self) -> Duration {
+        self.under_way.oldest()
+    }
+
     /// Whether payments are taken at all.
     #[must_use]
     pub fn is_off(&self) -> bool {

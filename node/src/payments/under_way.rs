@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use earlybird_engine::{OrderId, RefundId};
 use earlybird_persistence::PerformanceId;
@@ -29,6 +30,8 @@ pub(super) enum Stage {
 
 struct Running {
     stage: watch::Receiver<Stage>,
+    /// When it came to that stage.
+    since: Instant,
     nudge: Arc<Notify>,
 }
 
@@ -55,7 +58,8 @@ impl UnderWay {
         }
         let (sender, stage) = watch::channel(Stage::Working);
         let nudge = Arc::new(Notify::new());
-        running.insert(task.clone(), Running { stage: stage.clone(), nudge: Arc::clone(&nudge) });
+        let entered = Running { stage: stage.clone(), since: Instant::now(), nudge: Arc::clone(&nudge) };
+        running.insert(task.clone(), entered);
         (stage, Some(Ticket { under_way: Arc::clone(self), task, stage: sender, nudge }))
     }
 
@@ -71,8 +75,20 @@ impl UnderWay {
 
     /// How many are being worked on; those that wait for a buyer do not count.
     pub(super) fn working(&self) -> usize {
+        self.running.lock().values().filter(|running| running.is_worked_on()).count()
+    }
+
+    /// For how long the one has been worked on that has been for longest; nothing when there is none.
+    pub(super) fn oldest(&self) -> Duration {
         let running = self.running.lock();
-        running.values().filter(|running| *running.stage.borrow() == Stage::Working).count()
+        let since = running.values().filter(|running| running.is_worked_on()).map(|running| running.since);
+        since.min().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl Running {
+    fn is_worked_on(&self) -> bool {
+        *self.stage.borrow() == Stage::Working
     }
 }
 
@@ -83,7 +99,12 @@ impl Ticket {
 
     /// From here on it is the buyer's turn, or ours again.
     pub(super) fn set_stage(&self, stage: Stage) {
-        self.stage.send_replace(stage);
+        let before = self.stage.send_replace(stage);
+        if before != stage
+            && let Some(running) = self.under_way.running.lock().get_mut(&self.task)
+        {
+            running.since = Instant::now();
+        }
     }
 
     /// Whether somebody had news since the last pause.
@@ -114,9 +135,9 @@ mod tests {
         let (_, ticket) = under_way.enter(task.clone());
         let ticket = ticket.expect("the first works on it");
         let (stage, second) = under_way.enter(task.clone());
-        assert!(second.is_none() && under_way.working() == 1);
+        assert!(second.is_none() && under_way.working() == 1 && under_way.oldest() > Duration::ZERO);
         ticket.set_stage(Stage::Parked);
-        assert!(under_way.nudge(&task) && under_way.working() == 0);
+        assert!(under_way.nudge(&task) && under_way.working() == 0 && under_way.oldest() == Duration::ZERO);
         assert_eq!(*stage.borrow(), Stage::Parked);
         drop(ticket);
         assert!(stage.has_changed().is_err() && !under_way.nudge(&task));

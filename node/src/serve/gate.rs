@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
+use metrics::Gauge;
 use tokio::sync::Notify;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -32,6 +33,8 @@ pub(super) struct Gate {
     verifier: Option<Verifier>,
     in_flight_max: usize,
     in_flight: AtomicUsize,
+    /// The same, for all to see.
+    shown: Gauge,
     draining: AtomicBool,
     emptied: Notify,
 }
@@ -40,7 +43,8 @@ impl Gate {
     /// A gate that lets so many calls in at once, each checked by `verifier` if there is one.
     pub(super) fn new(verifier: Option<Verifier>, in_flight_max: usize) -> Self {
         let (in_flight, draining) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { verifier, in_flight_max, in_flight, draining, emptied: Notify::new() }
+        let shown = metrics::gauge!("earlybird_requests_in_flight");
+        Self { verifier, in_flight_max, in_flight, shown, draining, emptied: Notify::new() }
     }
 
     /// Calls without an answer.
@@ -73,6 +77,7 @@ impl Gate {
         }
         // Counted before the look at `draining`: a drain that sees no calls is then sure that none is let in.
         let in_flight = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.shown.increment(1.0);
         let pass = Pass(Some(Arc::clone(self)));
         if self.draining.load(Ordering::Acquire) {
             return Err(refused(
@@ -108,10 +113,9 @@ struct Pass(Option<Arc<Gate>>);
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(gate) = &self.0
-            && gate.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
-            && gate.draining.load(Ordering::Acquire)
-        {
+        let Some(gate) = &self.0 else { return };
+        gate.shown.decrement(1.0);
+        if gate.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 && gate.draining.load(Ordering::Acquire) {
             gate.emptied.notify_waiters();
         }
     }

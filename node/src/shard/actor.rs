@@ -9,6 +9,7 @@ use bytes::Bytes;
 use earlybird_engine::{Action, Answer, Command, Decision, Entry, Event, SeatIndex, State, Timestamp};
 use earlybird_engine::{decide, encode_entry, evolve};
 use earlybird_persistence as store;
+use metrics::Histogram;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use smallvec::SmallVec;
 
@@ -61,6 +62,7 @@ pub(crate) struct Core {
     published_at: Timestamp,
     jobs: Vec<Job>,
     rejected: Vec<(ReplyTo, Action, Reply)>,
+    expiry_late: Histogram,
 }
 
 impl Actor for ShardActor {
@@ -111,6 +113,7 @@ impl Core {
             published_at: now,
             jobs: Vec::with_capacity(BATCH_JOBS_MAX),
             rejected: Vec::with_capacity(BATCH_JOBS_MAX),
+            expiry_late: metrics::histogram!("earlybird_expiry_late_seconds"),
             shard,
             clock,
             lane,
@@ -312,6 +315,7 @@ impl Core {
         let command = Command { request: None, action: Action::ExpireHold { hold: alarm.hold } };
         // A hold that is not due is armed for later already.
         if let Ok(Decision::Commit(entry)) = decide(state, now, &command) {
+            self.expiry_late.record(now.0.saturating_sub(alarm.deadline.0) as f64 / 1e3);
             let (pending, _) = self.commit(state, &entry, instant);
             parcel.push(pending);
         }

@@ -144,6 +144,12 @@ impl Inbox {
         queues.urgent.len() + queues.normal.len() + queues.in_hand
     }
 
+    /// How full the fuller of the two queues is, from 0 to 1; beyond 1 by what is owed.
+    pub(super) fn fullness(&self) -> f64 {
+        let queues = self.queues.lock();
+        queues.urgent.len().max(queues.normal.len()) as f64 / self.capacity as f64
+    }
+
     /// Takes no new commands from callers, only what is owed.
     pub(super) fn refuse(&self, reason: Unavailable) {
         self.queues.lock().refusing.get_or_insert(reason);

@@ -235,6 +235,11 @@ impl Shard {
         self.inbox.len()
     }
 
+    /// How full the inbox is, from 0 to 1.
+    pub(crate) fn inbox_fullness(&self) -> f64 {
+        self.inbox.fullness()
+    }
+
     /// Casts a tick when the actor has something to do by itself.
     pub(crate) fn tick(&self, now: Timestamp) {
         let due = self.due_ms.load(Ordering::Acquire);

@@ -52,6 +52,19 @@ pub enum Received {
 }
 
 impl Received {
+    /// The names of all.
+    pub(crate) fn names() -> [&'static str; 6] {
+        [
+            Self::Taken,
+            Self::Repeated,
+            Self::Ignored,
+            Self::Malformed(String::new()),
+            Self::Forbidden,
+            Self::Unavailable,
+        ]
+        .map(|received| received.as_str())
+    }
+
     /// Its name in metrics.
     fn as_str(&self) -> &'static str {
         match self {

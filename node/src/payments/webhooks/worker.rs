@@ -66,11 +66,15 @@ impl Webhooks {
                 return row;
             }
             match self.store.open_webhooks(reading.last.as_ref(), PAGE_ROWS).await {
-                Ok(rows) if !rows.is_empty() => {
-                    reading.page = rows.into_iter();
-                    continue;
+                Ok(rows) => {
+                    if reading.last.is_none() {
+                        self.show_oldest(rows.first());
+                    }
+                    if !rows.is_empty() {
+                        reading.page = rows.into_iter();
+                        continue;
+                    }
                 }
-                Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "cannot read what webhooks have told"),
             }
             let again_at = *reading.again_at.get_or_insert_with(|| Instant::now() + AGAIN_AFTER);
@@ -78,6 +82,12 @@ impl Webhooks {
                 *reading = Reading::default();
             }
         }
+    }
+
+    /// Tells for how long the oldest of the open webhooks has waited.
+    fn show_oldest(&self, oldest: Option<&WebhookRow>) {
+        let waited_ms = oldest.map_or(0, |row| self.clock.now().0.saturating_sub(row.received_at.0));
+        metrics::gauge!("earlybird_webhooks_oldest_seconds").set(waited_ms as f64 / 1e3);
     }
 
     async fn look_at(&self, row: WebhookRow) {

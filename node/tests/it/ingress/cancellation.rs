@@ -87,6 +87,7 @@ async fn everything_goes_back_and_nothing_is_sold_any_more() {
     let audit = v1::AuditPerformanceRequest { name: NAME.into() };
     let report = house.admin.clone().audit_performance(audit).await.expect("a report").into_inner();
     assert!(report.checks.iter().all(|check| check.violations == 0), "{report:?}");
+    assert_eq!(house.metric("earlybird_audits_total").await, 1.0);
 }
 
 /// What is being paid when the performance is cancelled is settled first, and then goes back.

@@ -267,6 +267,7 @@ async fn an_operator_starts_lists_and_stops_jobs() {
     let started = jobs.start_job(request("birthday", &arguments)).await.expect("it starts").into_inner();
     let failed = ended(&house, &started.name).await;
     assert_eq!((failed.state(), failed.error.as_str()), (State::Failed, "there is no campaign x"));
+    assert_eq!(house.metric("earlybird_jobs_ended_total{outcome=\"failed\"}").await, 1.0);
     let expiry = jobs.start_job(request("coupon-expiry", &[])).await.expect("it starts").into_inner();
     assert_eq!(ended(&house, &expiry.name).await.state(), State::Succeeded);
     // Ended is ended.

@@ -107,6 +107,13 @@ impl House {
         Self::build(Plan::default()).await
     }
 
+    /// The value of a series, by its name with its labels.
+    pub(super) async fn metric(&self, series: &str) -> f64 {
+        let (_, metrics) = self.server.get("/metrics").await;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.expect("there is such a series").parse().expect("a number")
+    }
+
     /// A house of another kind.
     pub(super) async fn build(plan: Plan) -> Self {
         let provider = provider(plan.payment_ms).await;

@@ -87,6 +87,7 @@ async fn a_hold_lapses_and_its_seat_is_free_again() {
     let house = House::build(Plan::default().with_short_holds()).await;
     house.hold("alice", &[0]).await.expect("a free seat");
     eventually("bob gets the seat", async || house.hold("bob", &[0]).await.ok()).await;
+    assert!(house.metric("earlybird_expiry_late_seconds_count").await >= 1.0);
     let request = v1::ListHoldsRequest { parent: NAME.into(), buyer_id: "alice".into() };
     let listed = house.seating.clone().list_holds(request).await.expect("a list").into_inner();
     assert_eq!(listed.holds, []);
