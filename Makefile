@@ -65,5 +65,5 @@ check-venues: ## Whether the example venues are sound and as their script writes
 	$(PYTHON) venues/make_arena.py --check venues/club.json
 
 .PHONY: check-manifests
-check-manifests: ## Whether the manifests under k8s/ are valid and fit each other
+check-manifests: ## Whether manifests, alerts and dashboard under k8s/ are valid and fit each other and the program
 	$(PYTHON) scripts/check-manifests.py

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Checks everything under k8s/ against the Kubernetes schemas, and that the manifests fit each other.
+"""Checks everything under k8s/ against the Kubernetes schemas, and that the manifests fit each other and the program.
 
 Every manifest is checked as it stands, and every kustomization's paths. Where kustomize or kubectl is installed the
-overlays are rendered and the result is checked too. The first run installs the validator under target/.
+overlays are rendered and the result is checked too; where promtool is, alerts are tried on made-up series. The first run
+installs what the checks need under target/.
 """
 
 import shutil
@@ -15,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "k8s"
 REQUIREMENTS = ROOT / "scripts" / "requirements.txt"
 VENV = ROOT / "target" / "venv"
-KUBERNETES_VERSION = "1.34"
 IN_VENV = "--in-venv"
 
 
@@ -33,59 +33,20 @@ def run_in_venv():
     return subprocess.run([python, "-B", __file__, IN_VENV], check=False).returncode
 
 
-def schema_faults(where, document):
-    """Differences between a document and the schema of its kind."""
-    import kubernetes_validate
-
-    what = f"{where}: {document.get('kind')} {document.get('metadata', {}).get('name')}"
-    try:
-        kubernetes_validate.validate(document, KUBERNETES_VERSION, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        path = ".".join(str(part) for part in error.path)
-        yield f"{what}: {path or 'top level'}: {error.message}"
-    except kubernetes_validate.SchemaNotFoundError:
-        yield f"{what}: no such kind in Kubernetes {KUBERNETES_VERSION}"
-
-
-def relation_faults(where, documents):
-    """References between documents that lead nowhere."""
-    of_kind = {}
-    for document in documents:
-        of_kind.setdefault(document["kind"], []).append(document)
-    sets = of_kind.get("StatefulSet", [])
-    services = of_kind.get("Service", [])
-    for workload in sets:
-        spec = workload["spec"]
-        if spec["serviceName"] not in [service["metadata"]["name"] for service in services]:
-            yield f"{where}: StatefulSet {workload['metadata']['name']}: no Service {spec['serviceName']}"
-        pod = spec["template"]["spec"]
-        volumes = {volume["name"] for volume in pod.get("volumes", []) + [
-            claim["metadata"] for claim in spec.get("volumeClaimTemplates", [])]}
-        for container in pod["containers"]:
-            for mount in container.get("volumeMounts", []):
-                if mount["name"] not in volumes:
-                    yield f"{where}: container {container['name']}: no volume {mount['name']}"
-    selecting = [(service, service["spec"]["selector"]) for service in services]
-    selecting += [(owner, owner["spec"]["selector"]["matchLabels"])
-                  for owner in sets + of_kind.get("PodDisruptionBudget", [])]
-    for owner, selector in selecting:
-        name = f"{where}: {owner['kind']} {owner['metadata']['name']}"
-        chosen = [workload["spec"]["template"] for workload in sets
-                  if selector.items() <= workload["spec"]["template"]["metadata"]["labels"].items()]
-        if not chosen:
-            yield f"{name}: its selector matches no pod"
-        for port in owner["spec"].get("ports", []):
-            names = [known["name"] for pod in chosen for container in pod["spec"]["containers"]
-                     for known in container.get("ports", [])]
-            if port["targetPort"] not in names:
-                yield f"{name}: no container port {port['targetPort']}"
-
-
 def load(text):
     """The documents of a YAML text."""
     import yaml
 
     return [document for document in yaml.safe_load_all(text) if document]
+
+
+def document_faults(where, documents):
+    """Faults of documents that are applied together."""
+    from manifests import relations, schemas
+
+    found = [fault for document in documents for fault in schemas.faults(where, document)]
+    # What has not the form cannot be followed.
+    return found or list(relations.faults(where, documents))
 
 
 def kustomization_faults(path):
@@ -102,9 +63,7 @@ def kustomization_faults(path):
     for patch in kustomization.get("patches", []):
         if "path" in patch and not (path.parent / patch["path"]).is_file():
             yield f"{where}: patch {patch['path']} does not exist"
-    for document in documents:
-        yield from schema_faults(where, document)
-    yield from relation_faults(where, documents)
+    yield from document_faults(where, documents)
 
 
 def orphans(kustomizations):
@@ -127,7 +86,7 @@ def renderer():
     return None
 
 
-def rendered_faults(render, folder):
+def rendered_faults(render, folder, readme):
     """Faults of what a kustomization renders to."""
     where = f"{folder.relative_to(ROOT)} rendered"
     result = subprocess.run([*render, str(folder)], capture_output=True, text=True, check=False)
@@ -135,27 +94,60 @@ def rendered_faults(render, folder):
         yield f"{where}: {result.stderr.strip()}"
         return
     documents = load(result.stdout)
-    for document in documents:
-        yield from schema_faults(where, document)
-    yield from relation_faults(where, documents)
+    yield from document_faults(where, documents)
+    made = {document["metadata"]["name"] for document in documents if document["kind"] == "Secret"}
+    for secret in sorted(secrets(documents) - made):
+        if f"`{secret}`" not in readme:
+            yield f"{where}: Secret {secret} is neither made here nor told of in k8s/README.md"
+
+
+def secrets(documents):
+    """Names of the Secrets that workloads want."""
+    pods = [document["spec"]["template"]["spec"] for document in documents if document["kind"] == "StatefulSet"]
+    mounted = {volume["secret"]["secretName"] for pod in pods for volume in pod["volumes"] if "secret" in volume}
+    return mounted | {source["secretRef"]["name"] for pod in pods for container in pod["containers"]
+                      for source in container["envFrom"] if "secretRef" in source}
+
+
+def setting_faults():
+    """Variables in the manifests that are no settings of the program."""
+    from manifests import settings
+
+    known = settings.keys((ROOT / "node" / "earlybird.example.toml").read_text(encoding="utf-8"))
+    for path in sorted(MANIFESTS.rglob("*.yaml")):
+        yield from settings.faults(path.relative_to(ROOT), path.read_text(encoding="utf-8"), known)
+
+
+def image_faults():
+    """Faults of the image."""
+    from manifests import image
+
+    files = [MANIFESTS / "Dockerfile", ROOT / "rust-toolchain.toml", MANIFESTS / "base" / "stateful-set.yaml"]
+    return image.faults(*[path.read_text(encoding="utf-8") for path in files])
 
 
 def main():
     """Check everything. Exit code 0 means that no fault was found."""
     if IN_VENV not in sys.argv:
         return run_in_venv()
+    from manifests import monitoring, schemas
+
     kustomizations = sorted(MANIFESTS.rglob("kustomization.yaml"))
+    readme = (MANIFESTS / "README.md").read_text(encoding="utf-8")
     render = renderer()
-    faults = list(orphans(kustomizations))
+    faults = [*orphans(kustomizations), *setting_faults(), *image_faults()]
+    faults += monitoring.faults(MANIFESTS / "base" / "monitoring", readme)
     for path in kustomizations:
         faults += kustomization_faults(path)
         if render:
-            faults += rendered_faults(render, path.parent)
+            faults += rendered_faults(render, path.parent, readme)
     for fault in faults:
         print(fault, file=sys.stderr)
     if not faults:
         how = f"rendered with {render[0]}" if render else "not rendered: neither kustomize nor kubectl is installed"
-        print(f"k8s: {len(kustomizations)} kustomizations ok against Kubernetes {KUBERNETES_VERSION}, {how}")
+        tried = "tried with promtool" if monitoring.has_promtool() else "parsed, not tried: promtool is not installed"
+        print(f"k8s: {len(kustomizations)} kustomizations ok against Kubernetes {schemas.KUBERNETES_VERSION}, {how}; "
+              f"alerts {tried}")
     return 1 if faults else 0
 
 

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod import;
+mod metrics;
 mod ports;
 mod process;
 mod roles;

@@ -1,0 +1,1 @@
+"""Checks of what is under k8s/, for scripts/check-manifests.py."""
