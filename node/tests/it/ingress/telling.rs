@@ -135,6 +135,8 @@ async fn webhooks_that_cannot_be_looked_at_keep_no_other_waiting() {
     assert_eq!(send(&shop, Some("late"), &body).await, 200);
     shop.until(2, State::Paid).await;
     shop.until(1, State::Declined).await;
+    let waits = async || (shop.house.metric("earlybird_webhooks_oldest_seconds").await > 0.0).then_some(());
+    eventually("it is told how long they have waited", waits).await;
 }
 
 #[tokio::test]
