@@ -34,8 +34,8 @@ use self::transport::SealedTransport;
 /// Names what is gossiped, should its form ever change. The key tells clusters apart.
 const CLUSTER: &str = "earlybird-1";
 
-/// How many mean intervals of silence make a node suspect. It is heard of several times a round, so this is between one and
-/// two seconds: before a lease of three seconds is over, and not at every pause of a busy machine.
+/// How many mean intervals of silence make a node suspect. It is heard of more than once a round, so with rounds of 200 ms it
+/// is missed by all after about two seconds: before a lease of three is over, and not at every pause of a busy machine.
 const SILENCE_INTERVALS_MAX: f64 = 16.0;
 
 /// How long a node that fell silent is looked for. Longer than a restart, since it keeps a name only with its run.
