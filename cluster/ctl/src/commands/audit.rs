@@ -1,0 +1,35 @@
+//! `audit`.
+
+use earlybird_proto::v1::AuditPerformanceRequest;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::look::placements;
+use crate::connect::Node;
+use crate::failure::Failure;
+use crate::names::short;
+use crate::output::Output;
+use crate::rows::Audit;
+
+/// Audits these performances, or else all, one after the other: a node audits one at a time.
+pub(crate) async fn audit(on: &Node, output: Output, named: Vec<String>) -> Result<(), Failure> {
+    let names = match named.is_empty() {
+        true => placements(on, String::new()).await?.into_iter().map(|at| at.performance).collect(),
+        false => named,
+    };
+    let bar = ProgressBar::new(names.len() as u64);
+    let style = ProgressStyle::with_template("auditing {wide_bar} {pos}/{len}  {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let mut audit = Audit::default();
+    for name in names {
+        bar.set_message(short(&name));
+        let report = on.admin().audit_performance(on.patient(AuditPerformanceRequest { name })).await;
+        audit.push(report.inspect_err(|_| bar.finish_and_clear())?.into_inner());
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    output.print(&audit)?;
+    match audit.violated() {
+        0 => Ok(()),
+        count => Err(Failure::failed(format!("{count} performances have violations"))),
+    }
+}
