@@ -106,6 +106,16 @@ pub struct VirtualAccount {
     pub expired: bool,
 }
 
+/// Where a refund is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CancelStatus {
+    /// The money is on its way.
+    InProgress,
+    /// It has arrived.
+    Done,
+}
+
 /// Money that went back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,8 +129,8 @@ pub struct Cancel {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub canceled_at: OffsetDateTime,
-    /// `DONE`.
-    pub cancel_status: String,
+    /// Whether it has arrived.
+    pub cancel_status: CancelStatus,
     /// What can still go back after it.
     pub refundable_amount: i64,
 }

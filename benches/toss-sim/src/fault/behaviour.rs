@@ -33,6 +33,8 @@ pub struct Behaviour {
     pub confirm_within_ms: u64,
     /// Life of a virtual account that nothing was paid into.
     pub deposit_within_ms: u64,
+    /// How long money is on its way back: until then its refund is `IN_PROGRESS`. Counted from the second that it began in.
+    pub cancel_takes_ms: u64,
     /// What the shop is told without asking.
     pub webhooks: WebhookBehaviour,
 }
@@ -89,6 +91,7 @@ impl Default for Behaviour {
             authenticate_within_ms: 30 * 60 * 1_000,
             confirm_within_ms: 10 * 60 * 1_000,
             deposit_within_ms: 7 * 24 * 3_600 * 1_000,
+            cancel_takes_ms: 0,
             webhooks: WebhookBehaviour::default(),
         }
     }
@@ -152,6 +155,7 @@ impl Behaviour {
             ("authenticate_within_ms", self.authenticate_within_ms),
             ("confirm_within_ms", self.confirm_within_ms),
             ("deposit_within_ms", self.deposit_within_ms),
+            ("cancel_takes_ms", self.cancel_takes_ms),
             ("webhooks.delay_ms_max", self.webhooks.delay_ms_max),
             ("webhooks.retry_after_ms", self.webhooks.retry_after_ms),
         ] {
@@ -169,6 +173,7 @@ impl Behaviour {
             authenticate_within: Duration::from_millis(self.authenticate_within_ms),
             confirm_within: Duration::from_millis(self.confirm_within_ms),
             deposit_within: Duration::from_millis(self.deposit_within_ms),
+            cancel_takes: Duration::from_millis(self.cancel_takes_ms),
         }
     }
 }

@@ -5,12 +5,16 @@ use time::OffsetDateTime;
 
 use super::{Ledger, Lives};
 use crate::code::ErrorCode;
-use crate::ids::PaymentKey;
-use crate::payment::{Cancel, Method, Payment, Status};
+use crate::ids::{PaymentKey, TransactionKey};
+use crate::payment::{Cancel, CancelStatus, Method, Payment, Status};
 use crate::time::shown;
 
 /// Longest `cancelReason`, in characters.
 const REASON_CHARS_MAX: usize = 200;
+/// Longest number of an account, in digits.
+const ACCOUNT_DIGITS_MAX: usize = 20;
+/// Longest name of an account's holder, in characters.
+const HOLDER_CHARS_MAX: usize = 60;
 
 /// What the shop asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,6 +40,16 @@ pub struct RefundAccount {
     pub holder_name: String,
 }
 
+impl RefundAccount {
+    /// Whether there can be such an account.
+    fn is_fit(&self) -> bool {
+        let Self { bank, account_number, holder_name } = self;
+        let is_number = account_number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_holder = (1..=HOLDER_CHARS_MAX).contains(&holder_name.chars().count());
+        !bank.is_empty() && is_number && (1..=ACCOUNT_DIGITS_MAX).contains(&account_number.len()) && is_holder
+    }
+}
+
 impl Ledger {
     /// Gives money back. `is_account_needed`: whether a deposit goes back only to an account that is named.
     ///
@@ -56,32 +70,43 @@ impl Ledger {
         let payment = self.by_key(key, now, lives).ok_or(ErrorCode::NOT_FOUND_PAYMENT)?.clone();
         match payment.status {
             Status::Done | Status::PartialCanceled => {}
-            Status::WaitingForDeposit => return self.cancel_unpaid(payment, request),
+            Status::WaitingForDeposit => return self.cancel_unpaid(payment, request, now),
             Status::Canceled => return Err(ErrorCode::ALREADY_CANCELED_PAYMENT),
             _ => return Err(ErrorCode::NOT_CANCELABLE_PAYMENT),
         }
         let is_deposit = payment.method == Method::VirtualAccount;
-        if is_deposit && is_account_needed && request.refund_receive_account.is_none() {
+        let is_known = request.refund_receive_account.as_ref().is_some_and(RefundAccount::is_fit);
+        if is_deposit && is_account_needed && !is_known {
             return Err(ErrorCode::INVALID_REFUND_ACCOUNT_INFO);
         }
         let amount = request.cancel_amount.unwrap_or(payment.balance_amount);
         if amount <= 0 || amount > payment.balance_amount {
             return Err(ErrorCode::NOT_CANCELABLE_AMOUNT);
         }
-        Ok(self.give_back(payment, amount, &request.cancel_reason, now))
+        Ok(self.give_back(payment, amount, &request.cancel_reason, now, lives))
     }
 
-    /// A virtual account that nobody has paid into is closed; no money moves.
+    /// A virtual account that has no money is closed; none moves.
     fn cancel_unpaid(
         &mut self,
         mut payment: Payment,
         request: &CancelRequest,
+        now: OffsetDateTime,
     ) -> Result<&Payment, ErrorCode> {
         if request.cancel_amount.is_some_and(|amount| amount != payment.total_amount) {
             return Err(ErrorCode::NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT);
         }
         payment.status = Status::Canceled;
         payment.balance_amount = 0;
+        let cancel = Cancel {
+            transaction_key: TransactionKey::from(format!("closed-{}", payment.payment_key).as_str()),
+            cancel_reason: request.cancel_reason.clone(),
+            cancel_amount: payment.total_amount,
+            canceled_at: shown(now),
+            cancel_status: CancelStatus::Done,
+            refundable_amount: 0,
+        };
+        payment.cancels.get_or_insert_default().push(cancel);
         Ok(self.record(payment, None))
     }
 
@@ -91,16 +116,18 @@ impl Ledger {
         amount: i64,
         reason: &str,
         now: OffsetDateTime,
+        lives: &Lives,
     ) -> &Payment {
         payment.balance_amount -= amount;
         payment.status = if payment.balance_amount == 0 { Status::Canceled } else { Status::PartialCanceled };
         let transaction = self.moved(&mut payment, -amount, now);
+        let is_there = lives.cancel_takes.is_zero();
         let cancel = Cancel {
             transaction_key: transaction.transaction_key.clone(),
             cancel_reason: reason.to_owned(),
             cancel_amount: amount,
             canceled_at: shown(now),
-            cancel_status: "DONE".to_owned(),
+            cancel_status: if is_there { CancelStatus::Done } else { CancelStatus::InProgress },
             refundable_amount: payment.balance_amount,
         };
         payment.cancels.get_or_insert_default().push(cancel);
@@ -140,6 +167,19 @@ mod tests {
         assert_eq!(cancels.iter().map(|cancel| cancel.refundable_amount).collect::<Vec<_>>(), [70, 20, 0]);
         let totals = ledger.totals();
         assert_eq!((totals.captured_amount, totals.refunded_amount, totals.balance_amount), (100, 100, 0));
+    }
+
+    #[test]
+    fn money_is_on_its_way_for_its_time() {
+        let mut ledger = paid();
+        let lives = Lives { cancel_takes: std::time::Duration::from_secs(5), ..LIVES };
+        let status = |payment: &Payment| payment.cancels.as_ref().expect("cancels")[0].cancel_status;
+        let cancelled = ledger.cancel(&key("key-1"), &cancellation(None), true, moment(1), &lives);
+        assert_eq!(status(cancelled.expect("it goes back")), CancelStatus::InProgress);
+        for (second, expected) in [(5, CancelStatus::InProgress), (6, CancelStatus::Done)] {
+            let payment = ledger.by_key(&key("key-1"), moment(second), &lives).expect("a payment");
+            assert_eq!((payment.status, status(payment)), (Status::Canceled, expected));
+        }
     }
 
     #[test]

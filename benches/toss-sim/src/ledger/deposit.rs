@@ -55,6 +55,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{LIVES, cancellation, confirmation, key, ledger_with, moment, session};
+    use super::super::{CancelRequest, RefundAccount};
     use super::*;
 
     fn waiting() -> Ledger {
@@ -92,7 +93,9 @@ mod tests {
         let part = ledger.cancel(&key("key-1"), &cancellation(Some(1)), true, moment(1), &LIVES).err();
         assert_eq!(part, Some(ErrorCode::NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT));
         let closed = ledger.cancel(&key("key-1"), &cancellation(None), true, moment(1), &LIVES);
-        assert_eq!(closed.expect("closed").status, Status::Canceled);
+        let closed = closed.expect("closed");
+        assert_eq!(closed.status, Status::Canceled);
+        assert_eq!(closed.cancels.as_ref().map(|cancels| cancels[0].cancel_amount), Some(100));
         assert!(ledger.deposit(&key("key-1"), moment(2), &LIVES).is_err());
         assert_eq!(ledger.totals().captured_amount, 0);
     }
@@ -101,8 +104,16 @@ mod tests {
     fn a_deposit_goes_back_to_an_account_that_is_named() {
         let mut ledger = waiting();
         ledger.deposit(&key("key-1"), moment(1), &LIVES).expect("paid");
-        let refused = ledger.cancel(&key("key-1"), &cancellation(None), true, moment(2), &LIVES).err();
-        assert_eq!(refused, Some(ErrorCode::INVALID_REFUND_ACCOUNT_INFO));
+        let to = |account_number: &str, holder: &str| {
+            let (account_number, holder_name) = (account_number.to_owned(), holder.to_owned());
+            let account = RefundAccount { bank: "20".to_owned(), account_number, holder_name };
+            CancelRequest { refund_receive_account: Some(account), ..cancellation(Some(40)) }
+        };
+        for wrong in [cancellation(None), to("", "김토스"), to("1234-5", "김토스"), to("12345", "")] {
+            let refused = ledger.cancel(&key("key-1"), &wrong, true, moment(2), &LIVES).err();
+            assert_eq!(refused, Some(ErrorCode::INVALID_REFUND_ACCOUNT_INFO), "{wrong:?}");
+        }
+        ledger.cancel(&key("key-1"), &to("12345", "김토스"), true, moment(2), &LIVES).expect("refunded");
         ledger.cancel(&key("key-1"), &cancellation(None), false, moment(2), &LIVES).expect("refunded");
     }
 }

@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 
 use crate::idempotency::KeptAnswer;
 use crate::ids::{OrderId, PaymentKey, TransactionKey};
-use crate::payment::{Payment, Status, Transaction};
+use crate::payment::{Cancel, CancelStatus, Payment, Status, Transaction};
 use crate::time::shown;
 
 pub use cancel::{CancelRequest, RefundAccount};
@@ -81,6 +81,7 @@ impl Ledger {
     /// The payment of this key, as it is now.
     pub fn by_key(&mut self, key: &PaymentKey, now: OffsetDateTime, lives: &Lives) -> Option<&Payment> {
         self.lapse(key, now, lives);
+        self.finish_cancels(key, now, lives);
         self.payments.get(key)
     }
 
@@ -152,6 +153,21 @@ impl Ledger {
             self.record(payment, None);
         }
     }
+
+    /// Money that was on its way back for its time has arrived.
+    fn finish_cancels(&mut self, key: &PaymentKey, now: OffsetDateTime, lives: &Lives) {
+        let Some(payment) = self.payments.get(key) else { return };
+        let is_over = |cancel: &Cancel| {
+            cancel.cancel_status == CancelStatus::InProgress && now >= cancel.canceled_at + lives.cancel_takes
+        };
+        if payment.cancels.iter().flatten().any(is_over) {
+            let mut payment = payment.clone();
+            for cancel in payment.cancels.iter_mut().flatten().filter(|cancel| is_over(cancel)) {
+                cancel.cancel_status = CancelStatus::Done;
+            }
+            self.record(payment, None);
+        }
+    }
 }
 
 /// How long a payment may stay as it is.
@@ -163,4 +179,6 @@ pub struct Lives {
     pub confirm_within: std::time::Duration,
     /// From there to the deposit, for a virtual account.
     pub deposit_within: std::time::Duration,
+    /// From a refund to its arrival.
+    pub cancel_takes: std::time::Duration,
 }

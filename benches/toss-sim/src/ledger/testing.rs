@@ -12,6 +12,7 @@ pub(super) const LIVES: Lives = Lives {
     authenticate_within: Duration::from_secs(1_800),
     confirm_within: Duration::from_secs(600),
     deposit_within: Duration::from_secs(3_600),
+    cancel_takes: Duration::ZERO,
 };
 
 /// So many seconds after an arbitrary moment.
