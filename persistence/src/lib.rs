@@ -74,7 +74,7 @@ pub use jobs::{JobCursor, JobEnd, JobProgress, JobRow, JobState, JobStore, NewJo
 pub use members::{BirthDate, MEMBERS_MAX, MemberFilter, MemberRow, MemberStore, MonthDay};
 pub use open::{open, open_with};
 pub use options::StoreOptions;
-pub use payments::{DepositAccountRow, PaymentStore, WebhookRow};
+pub use payments::{DepositAccountRow, PaymentStore, RefundAccount, WebhookRow};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use store::{PAGE_ROWS_MAX, Store};

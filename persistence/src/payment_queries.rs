@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::ids::{OrderId, UnixMillis};
-use crate::payments::{DepositAccountRow, WebhookRow};
+use crate::payments::{DepositAccountRow, RefundAccount, WebhookRow};
 use crate::rows::unsigned;
 
 pub(crate) type WebhookColumns = (String, String, i64, i64);
@@ -30,6 +30,14 @@ fn account(columns: AccountColumns) -> Result<DepositAccountRow, StoreError> {
         account_number: account_number.into(),
         secret: secret.into(),
     })
+}
+
+fn refund_account_of((bank_code, account_number, holder_name): (String, String, String)) -> RefundAccount {
+    RefundAccount {
+        bank_code: bank_code.into(),
+        account_number: account_number.into(),
+        holder_name: holder_name.into(),
+    }
 }
 
 macro_rules! payment_queries {
@@ -110,6 +118,47 @@ macro_rules! payment_queries {
             query.fetch_optional(connection).await.map_err(store_error)?.map(account).transpose()
         }
 
+        pub(crate) async fn put_refund_account(
+            connection: &mut $connection,
+            performance: &PerformanceId,
+            order: OrderId,
+            account: &RefundAccount,
+        ) -> Result<(), StoreError> {
+            let query = sqlx::query(include_str!("../sql/shared/put_refund_account.sql"))
+                .bind(performance.as_str())
+                .bind(saturating(order.0))
+                .bind(&*account.bank_code)
+                .bind(&*account.account_number)
+                .bind(&*account.holder_name);
+            query.execute(connection).await.map_err(store_error).map(drop)
+        }
+
+        pub(crate) async fn refund_account(
+            connection: &mut $connection,
+            performance: &PerformanceId,
+            order: OrderId,
+        ) -> Result<Option<RefundAccount>, StoreError> {
+            let query = sqlx::query_as(include_str!("../sql/shared/refund_account.sql"))
+                .bind(performance.as_str())
+                .bind(saturating(order.0));
+            Ok(query.fetch_optional(connection).await.map_err(store_error)?.map(refund_account_of))
+        }
+
+        pub(crate) async fn forget_refund_account(
+            connection: &mut $connection,
+            performance: &PerformanceId,
+            order: OrderId,
+            account: &RefundAccount,
+        ) -> Result<(), StoreError> {
+            let query = sqlx::query(include_str!("../sql/shared/forget_refund_account.sql"))
+                .bind(performance.as_str())
+                .bind(saturating(order.0))
+                .bind(&*account.bank_code)
+                .bind(&*account.account_number)
+                .bind(&*account.holder_name);
+            query.execute(connection).await.map_err(store_error).map(drop)
+        }
+
         pub(crate) async fn orders_of_payment(
             connection: &mut $connection,
             payment_key: &str,
@@ -132,10 +181,10 @@ macro_rules! payment_queries {
 
 /// Over a connection of PostgreSQL.
 pub(crate) mod postgres {
-    use super::{account, webhook};
+    use super::{account, refund_account_of, webhook};
     use crate::error::StoreError;
     use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
-    use crate::payments::{DepositAccountRow, WebhookRow};
+    use crate::payments::{DepositAccountRow, RefundAccount, WebhookRow};
     use crate::queries::{page_limit, saturating, store_error};
     use crate::rows::unsigned;
 
@@ -144,10 +193,10 @@ pub(crate) mod postgres {
 
 /// Over a connection of SQLite.
 pub(crate) mod sqlite {
-    use super::{account, webhook};
+    use super::{account, refund_account_of, webhook};
     use crate::error::StoreError;
     use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
-    use crate::payments::{DepositAccountRow, WebhookRow};
+    use crate::payments::{DepositAccountRow, RefundAccount, WebhookRow};
     use crate::queries::{page_limit, saturating, store_error};
     use crate::rows::unsigned;
 

@@ -49,6 +49,24 @@ impl std::fmt::Debug for DepositAccountRow {
     }
 }
 
+/// The account of a buyer that a refund goes to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RefundAccount {
+    /// The bank's code.
+    pub bank_code: Box<str>,
+    /// The number of the account.
+    pub account_number: Box<str>,
+    /// Whose it is.
+    pub holder_name: Box<str>,
+}
+
+impl std::fmt::Debug for RefundAccount {
+    /// Nothing of it: it is the buyer's, and logs are read by many.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefundAccount").finish_non_exhaustive()
+    }
+}
+
 /// Payments beside the orders. None of it is fenced: it holds the provider's words, which are true whoever writes them down.
 #[async_trait]
 pub trait PaymentStore {
@@ -104,6 +122,38 @@ pub trait PaymentStore {
         &self,
         order_reference: &str,
     ) -> Result<Option<DepositAccountRow>, StoreError>;
+
+    /// Keeps the account that a refund of an order goes to, in place of an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: do it again.
+    async fn put_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError>;
+
+    /// The account that a refund of an order goes to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+    ) -> Result<Option<RefundAccount>, StoreError>;
+
+    /// Deletes this account of an order, and no other that has taken its place.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: do it again.
+    async fn forget_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError>;
 
     /// Up to `limit` orders with this payment key that pay a hold of this number, newest first. More than one when a buyer
     /// tried again with a key that had been declined, also at another performance.

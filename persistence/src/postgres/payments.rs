@@ -6,7 +6,7 @@ use super::{PostgresStore, on};
 use crate::error::StoreError;
 use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
 use crate::payment_queries::postgres as queries;
-use crate::payments::{DepositAccountRow, PaymentStore, WebhookRow};
+use crate::payments::{DepositAccountRow, PaymentStore, RefundAccount, WebhookRow};
 use crate::wait::answer_within;
 
 #[async_trait]
@@ -48,6 +48,37 @@ impl PaymentStore for PostgresStore {
         order_reference: &str,
     ) -> Result<Option<DepositAccountRow>, StoreError> {
         on!(self.readers, |connection| queries::latest_deposit_account(connection, order_reference))
+    }
+
+    async fn put_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError> {
+        on!(self.workers, |connection| queries::put_refund_account(connection, performance, order, account))
+    }
+
+    async fn refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+    ) -> Result<Option<RefundAccount>, StoreError> {
+        on!(self.readers, |connection| queries::refund_account(connection, performance, order))
+    }
+
+    async fn forget_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError> {
+        on!(self.workers, |connection| queries::forget_refund_account(
+            connection,
+            performance,
+            order,
+            account
+        ))
     }
 
     async fn orders_of_payment(

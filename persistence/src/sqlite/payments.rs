@@ -6,7 +6,7 @@ use super::SqliteStore;
 use crate::error::StoreError;
 use crate::ids::{HoldId, OrderId, PerformanceId, UnixMillis};
 use crate::payment_queries::sqlite as queries;
-use crate::payments::{DepositAccountRow, PaymentStore, WebhookRow};
+use crate::payments::{DepositAccountRow, PaymentStore, RefundAccount, WebhookRow};
 
 #[async_trait]
 impl PaymentStore for SqliteStore {
@@ -54,6 +54,35 @@ impl PaymentStore for SqliteStore {
     ) -> Result<Option<DepositAccountRow>, StoreError> {
         let mut connection = self.reader().await?;
         self.answer(queries::latest_deposit_account(&mut connection, order_reference)).await
+    }
+
+    async fn put_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(queries::put_refund_account(&mut connection, performance, order, account)).await
+    }
+
+    async fn refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+    ) -> Result<Option<RefundAccount>, StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(queries::refund_account(&mut connection, performance, order)).await
+    }
+
+    async fn forget_refund_account(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+        account: &RefundAccount,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.reader().await?;
+        self.answer(queries::forget_refund_account(&mut connection, performance, order, account)).await
     }
 
     async fn orders_of_payment(

@@ -155,6 +155,7 @@ conformance! {
         a_webhook_is_taken_once,
         webhooks_that_were_looked_at_are_forgotten,
         an_account_is_found_by_its_order_and_its_reference,
+        a_refund_account_is_kept_until_it_is_forgotten,
         a_payment_leads_to_its_orders,
     },
     seats::{

@@ -1,6 +1,8 @@
 //! Webhooks are taken once, accounts are found, and payments lead to their orders.
 
-use earlybird_persistence::{AppendBatch, DepositAccountRow, HoldId, OrderId, UnixMillis, WebhookRow};
+use earlybird_persistence::{
+    AppendBatch, DepositAccountRow, HoldId, OrderId, RefundAccount, UnixMillis, WebhookRow,
+};
 
 use crate::support::{Fixture, order};
 
@@ -67,6 +69,27 @@ pub(crate) async fn an_account_is_found_by_its_order_and_its_reference(fixture: 
     let latest = store.latest_deposit_account("carmen-1-3").await.unwrap();
     assert_eq!(latest, Some(account(2, "792")));
     assert_eq!(store.latest_deposit_account("carmen-1-4").await.unwrap(), None);
+}
+
+pub(crate) async fn a_refund_account_is_kept_until_it_is_forgotten(fixture: &Fixture) {
+    let (store, carmen) = (&fixture.store, "carmen".into());
+    let account = |number: &str| RefundAccount {
+        bank_code: "20".into(),
+        account_number: number.into(),
+        holder_name: "김토스".into(),
+    };
+    let kept = async |order| store.refund_account(&carmen, OrderId(order)).await.unwrap();
+    assert_eq!(kept(1).await, None);
+    for (order, number) in [(1, "790"), (1, "791"), (2, "792")] {
+        store.put_refund_account(&carmen, OrderId(order), &account(number)).await.unwrap();
+    }
+    assert_eq!(kept(1).await, Some(account("791")));
+    assert!(!format!("{:?}", account("791")).contains("791"));
+    // Another took its place meanwhile.
+    store.forget_refund_account(&carmen, OrderId(1), &account("790")).await.unwrap();
+    assert_eq!(kept(1).await, Some(account("791")));
+    store.forget_refund_account(&carmen, OrderId(1), &account("791")).await.unwrap();
+    assert_eq!((kept(1).await, kept(2).await), (None, Some(account("792"))));
 }
 
 pub(crate) async fn a_payment_leads_to_its_orders(fixture: &Fixture) {
