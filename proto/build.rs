@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".earlybird.v1.SeatMap.states")
         .bytes(".earlybird.v1.SeatMapDelta.changes")
         .bytes(".earlybird.v1.ImportVenueRequest.seating_plan")
+        .skip_debug(["earlybird.v1.RefundAccount"])
         .compile_fds(descriptors)?;
     Ok(())
 }

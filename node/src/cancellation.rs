@@ -137,6 +137,8 @@ impl JobKind for Cancellation {
         if cursor == Cursor::default() {
             note(&*self.store, &shard, arguments).await?;
         }
+        // Accounts that buyers were to pay into are closed.
+        self.payments.wake_deposits(&shard.performance().id);
         let (owed, last) = shard.read(|state| self.next(state, cursor));
         let refused = self.refund_all(&shard, &owed).await?;
         let cursor = Cursor { order: last, refused: cursor.refused + refused };
@@ -216,6 +218,8 @@ impl Cancellation {
             let Some(pending) = pending else { return Ok(false) };
             match self.payments.refund(shard, pending).await {
                 RefundSettled::Failed { .. } => return Ok(true),
+                // The buyer or the house names one in their own time; the order shows that it waits.
+                RefundSettled::AccountNeeded => return Ok(false),
                 RefundSettled::Unknown => {
                     return Err(StepError::Retry("a refund is not definite yet".to_owned()));
                 }
@@ -229,8 +233,13 @@ impl Cancellation {
 
 /// Begins to refund all that is left of an order. None when nothing is left, or another refund was quicker.
 async fn begin(shard: &Shard, order: OrderId) -> Result<Option<RefundId>, StepError> {
-    let action =
-        Action::BeginRefund { by: RefundBy::Cancellation, order, seats: Seats::new(), note: "".into() };
+    let action = Action::BeginRefund {
+        by: RefundBy::Cancellation,
+        order,
+        seats: Seats::new(),
+        note: "".into(),
+        to_account: false,
+    };
     match shard.call(Command { request: None, action }, None).await {
         Ok(Answer::RefundBegun { refund, .. }) => Ok(Some(refund)),
         Ok(_) => Ok(None),

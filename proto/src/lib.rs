@@ -16,5 +16,12 @@ pub mod cluster {
     tonic::include_proto!("earlybird.cluster.v1");
 }
 
+impl std::fmt::Debug for v1::RefundAccount {
+    /// Nothing of it: it is the buyer's, and logs are read by many.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefundAccount").finish_non_exhaustive()
+    }
+}
+
 /// The encoded `FileDescriptorSet` of the API, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/earlybird.bin"));

@@ -176,6 +176,14 @@ pub enum Event {
     /// The performance will not take place: every hold that is not being paid is released, every waitlist is emptied, and
     /// nothing is sold from here on.
     PerformanceCancelled,
+    /// An account was named that the money of a refund goes to, which waited for one. The account itself is no part of the
+    /// journal, which is kept for ever.
+    RefundAccountGiven {
+        /// The refund.
+        refund: RefundId,
+        /// The order.
+        order: OrderId,
+    },
 }
 
 /// A coupon that pays a part of an order, or all of it.
@@ -225,6 +233,7 @@ impl Event {
             Self::DepositAwaited { .. } => "deposit_awaited",
             Self::LateSold { .. } => "late_sold",
             Self::PerformanceCancelled => "performance_cancelled",
+            Self::RefundAccountGiven { .. } => "refund_account_given",
         }
     }
 }

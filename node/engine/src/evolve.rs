@@ -93,6 +93,7 @@ impl Application<'_> {
             }
             Event::Refunded { refund, order } => self.refunded(*refund, *order),
             Event::RefundFailed { refund, order, reason } => self.refund_failed(*refund, *order, reason),
+            Event::RefundAccountGiven { refund, order } => self.refund_account_given(*refund, *order),
             Event::WaitlistJoined { seat, buyer } => {
                 Answer::WaitlistJoined { seat: *seat, position: self.state.join_waitlist(*seat, buyer) }
             }

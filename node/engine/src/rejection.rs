@@ -111,6 +111,9 @@ pub enum Rejection {
     /// Buyers of this performance may not refund.
     #[error("the performance does not give money back")]
     RefundNotAllowed,
+    /// The order was paid by a deposit, and no account was named that the money can go back to.
+    #[error("an account is needed that the deposit goes back to")]
+    RefundAccountRequired,
     /// Buyers of this performance may not refund any more.
     #[error("the time for refunds is over")]
     RefundDeadlinePassed {

@@ -134,7 +134,7 @@ pub(crate) fn join(buyer: &str, seat: u32) -> Action {
 
 /// A refund of all that is left of an order.
 pub(crate) fn refund_all(by: RefundBy, order: u64) -> Action {
-    Action::BeginRefund { by, order: OrderId(order), seats: Seats::new(), note: "".into() }
+    Action::BeginRefund { by, order: OrderId(order), seats: Seats::new(), note: "".into(), to_account: false }
 }
 
 /// The offers among events: who was offered what.

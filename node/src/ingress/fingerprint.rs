@@ -64,6 +64,16 @@ impl Body<'_> {
         }
     }
 
+    /// An account, which came to the protocol later: nothing where it is not given, as before.
+    fn account(&mut self, account: Option<&v1::RefundAccount>) -> &mut Self {
+        match account {
+            Some(v1::RefundAccount { bank_code, account_number, holder_name }) => {
+                self.text(bank_code).text(account_number).text(holder_name)
+            }
+            None => self,
+        }
+    }
+
     fn seats(&mut self, seats: &[u32]) -> &mut Self {
         self.number(seats.len() as u64);
         for seat in seats {
@@ -106,7 +116,8 @@ fingerprint! {
         body.text(&it.hold).text(&it.buyer_id).number(it.amount_minor.cast_unsigned()).text(&it.payment_key)
             .named(&it.coupon);
     RefundOrderRequest as RefundOrder: |body, it|
-        body.text(&it.name).text(&it.buyer_id).seats(&it.seats).text(&it.reason).given(it.fee_minor);
+        body.text(&it.name).text(&it.buyer_id).seats(&it.seats).text(&it.reason).given(it.fee_minor)
+            .account(it.refund_account.as_ref());
     BlockSeatsRequest as BlockSeats: |body, it| body.text(&it.performance).seats(&it.seats);
     UnblockSeatsRequest as UnblockSeats: |body, it| body.text(&it.performance).seats(&it.seats);
 }

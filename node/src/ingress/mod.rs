@@ -26,6 +26,7 @@ mod orders;
 mod page;
 mod payments;
 pub(crate) mod peer;
+mod refund_account;
 mod seating;
 mod session;
 pub mod status;

@@ -23,6 +23,14 @@ pub(crate) async fn durable(node: &Node, shard: &Shard, order: OrderId) -> Resul
         let deadline = shard.read(|state| state.order(order)?.deposit_deadline);
         message.virtual_account = account.map(|account| wire_account(account, deadline));
     }
+    if message.state() == v1::order::State::Refunding {
+        let refund = shard.read(|state| state.refund_without_asker(order));
+        let waits =
+            refund.is_some_and(|refund| node.payments.awaits_account(&shard.performance().id, refund));
+        if let Some(refund) = message.refunds.last_mut().filter(|_| waits) {
+            refund.set_state(v1::refund::State::AwaitingAccount);
+        }
+    }
     Ok(message)
 }
 

@@ -60,7 +60,7 @@ impl Ingress {
                 let message = format!("the provider refused the refund: {reason}");
                 Err(Problem::new(Reason::RefundFailed, message).with("provider_reason", reason))
             }
-            Ok(RefundSettled::Refunded | RefundSettled::Unknown) | Err(_) => {
+            Ok(RefundSettled::Refunded | RefundSettled::AccountNeeded | RefundSettled::Unknown) | Err(_) => {
                 self.order_now(shard, order).await
             }
         }
@@ -88,7 +88,10 @@ impl Ingress {
         let shard = self.shard(id).await?;
         let info = shard.performance();
         let now = self.node.clock.now();
-        let quote = shard.read(|state| state.quote_refund(now, &by, order, &seats));
+        let (quote, is_deposit) = shard.read(|state| {
+            let is_deposit = state.order(order).is_some_and(|view| view.deposit_deadline.is_some());
+            (state.quote_refund(now, &by, order, &seats), is_deposit)
+        });
         let quote = quote.map_err(|rejection| Problem::rejected(rejection, &info.name))?;
         Ok(v1::QuoteRefundResponse {
             seats: numbers(&quote.seats),
@@ -96,6 +99,7 @@ impl Ingress {
             fee_minor: quote.fee_minor,
             amount_minor: quote.amount_minor,
             currency_code: info.settings.currency.to_string(),
+            refund_account_required: is_deposit && quote.amount_minor > 0,
         })
     }
 

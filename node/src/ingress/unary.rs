@@ -63,6 +63,7 @@ impl Ingress {
             .unwrap_or_else(|_| Err(Problem::deadline_exceeded()))?;
         let info = shard.performance();
         let (buyer, coupon) = (wish.buyer().cloned(), wish.coupon());
+        let account = wish.refund_account().cloned();
         let command =
             wish.resolve(&info.layout).map_err(|rejection| Problem::rejected(rejection, &info.name))?;
         // Most holds of an on-sale end here. What would be accepted is decided by the shard, in its turn.
@@ -71,9 +72,10 @@ impl Ingress {
         {
             return Err(Problem::rejected(rejection, &info.name));
         }
-        let reply = match coupon {
-            Some(coupon) => self.begin_with_coupon(&shard, command, coupon, expires_at).await?,
-            None => shard.call(command, Some(expires_at)).await,
+        let reply = match (coupon, account) {
+            (Some(coupon), _) => self.begin_with_coupon(&shard, command, coupon, expires_at).await?,
+            (None, Some(account)) => self.refund_to_account(&shard, command, account, expires_at).await?,
+            (None, None) => shard.call(command, Some(expires_at)).await,
         };
         let answer = reply.map_err(|failure| Problem::failed(failure, &info.name))?;
         let told = tell(&shard, self.node.clock.now(), buyer, answer)?;

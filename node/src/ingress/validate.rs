@@ -1,6 +1,8 @@
 //! The form of every field of a request. What a field means for a performance is the engine's business.
 
 use earlybird_engine::{BuyerId, Grade, RefundBy, RequestId, SeatIndex, Seats};
+use earlybird_persistence::RefundAccount;
+use earlybird_proto::v1;
 use uuid::Uuid;
 
 use super::status::{Problem, Reason};
@@ -13,6 +15,12 @@ const GRADE_BYTES_MAX: usize = 32;
 const PAYMENT_KEY_CHARS_MAX: usize = 200;
 /// Longest `reason` of a refund or of a cancellation, in characters.
 const REASON_CHARS_MAX: usize = 200;
+/// Longest code of a bank, in characters.
+const BANK_CODE_CHARS_MAX: usize = 20;
+/// Longest number of an account, in digits.
+const ACCOUNT_DIGITS_MAX: usize = 20;
+/// Longest name of an account's holder, in characters.
+const HOLDER_CHARS_MAX: usize = 60;
 /// Length of a UUID with its hyphens.
 const UUID_BYTES: usize = 36;
 /// Most seats that a hold or a refund names. Above any `seats_per_hold_max`, so that the limit is what a caller hears
@@ -174,6 +182,35 @@ pub fn reason(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The account that a refund goes to.
+///
+/// # Errors
+/// `INVALID_FIELD` naming the part of it that cannot be.
+pub fn refund_account(wire: v1::RefundAccount) -> Result<RefundAccount, Problem> {
+    let v1::RefundAccount { bank_code, account_number, holder_name } = wire;
+    let is_code = bank_code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_code || !(1..=BANK_CODE_CHARS_MAX).contains(&bank_code.len()) {
+        let what = format!("must have 1 to {BANK_CODE_CHARS_MAX} ASCII letters and digits");
+        return Err(Problem::field("refund_account.bank_code", what));
+    }
+    let is_number = account_number.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || !(1..=ACCOUNT_DIGITS_MAX).contains(&account_number.len()) {
+        let what = format!("must have 1 to {ACCOUNT_DIGITS_MAX} digits, and nothing between them");
+        return Err(Problem::field("refund_account.account_number", what));
+    }
+    let is_short =
+        holder_name.len() <= HOLDER_CHARS_MAX * 4 && holder_name.chars().count() <= HOLDER_CHARS_MAX;
+    if holder_name.trim().is_empty() || !is_short || has_control_characters(&holder_name) {
+        let what = format!("must have 1 to {HOLDER_CHARS_MAX} characters, none of them a control character");
+        return Err(Problem::field("refund_account.holder_name", what));
+    }
+    Ok(RefundAccount {
+        bank_code: bank_code.into(),
+        account_number: account_number.into(),
+        holder_name: holder_name.into(),
+    })
+}
+
 /// The number of items of a page: the default for 0, and never more than the most.
 ///
 /// # Errors
@@ -231,6 +268,30 @@ mod tests {
             &format!("{text} "),
         ] {
             assert!(request_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn refund_accounts() {
+        let account = |bank_code: &str, account_number: &str, holder_name: &str| {
+            let (bank_code, account_number) = (bank_code.to_owned(), account_number.to_owned());
+            v1::RefundAccount { bank_code, account_number, holder_name: holder_name.to_owned() }
+        };
+        let kept = refund_account(account("20", "00123456789", "김토스")).expect("it is fit");
+        assert_eq!(&*kept.account_number, "00123456789");
+        for (field, bad) in [
+            ("bank_code", account("", "1", "Ann")),
+            ("bank_code", account("우리", "1", "Ann")),
+            ("bank_code", account(&"2".repeat(21), "1", "Ann")),
+            ("account_number", account("20", "", "Ann")),
+            ("account_number", account("20", "123-45", "Ann")),
+            ("account_number", account("20", &"1".repeat(21), "Ann")),
+            ("holder_name", account("20", "1", " ")),
+            ("holder_name", account("20", "1", "A\nnn")),
+            ("holder_name", account("20", "1", &"열".repeat(61))),
+        ] {
+            let problem = refund_account(bad).expect_err("it is not fit");
+            assert!(format!("{problem:?}").contains(&format!("refund_account.{field}")), "{problem:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use earlybird_engine::{
     Action, BuyerId, CategoryIndex, Command, Grade, Layout, RefundBy, Rejection, RequestStamp,
 };
 use earlybird_engine::{SeatIndex, ZoneIndex};
-use earlybird_persistence::CouponId;
+use earlybird_persistence::{CouponId, RefundAccount};
 use earlybird_proto::v1;
 use tonic::Status;
 
@@ -27,6 +27,7 @@ pub(crate) struct Wish {
     /// For best available: what the layout must be asked for.
     filter: Option<Box<Filter>>,
     coupon: Option<CouponId>,
+    refund_account: Option<Box<RefundAccount>>,
 }
 
 /// Names of a category and a zone, empty for any.
@@ -100,6 +101,12 @@ impl Wish {
         self.coupon
     }
 
+    /// The account that a refund is to go to.
+    #[must_use]
+    pub(crate) fn refund_account(&self) -> Option<&RefundAccount> {
+        self.refund_account.as_deref()
+    }
+
     /// The command for a performance with this layout.
     ///
     /// # Errors
@@ -116,7 +123,7 @@ impl Wish {
 
     fn new(name: String, id_len: usize, stamp: RequestStamp, action: Action) -> Self {
         let id_end = "performances/".len() + id_len;
-        Self { name, id_end, stamp, action, filter: None, coupon: None }
+        Self { name, id_end, stamp, action, filter: None, coupon: None, refund_account: None }
     }
 }
 
@@ -266,7 +273,10 @@ impl Parse for v1::RefundOrderRequest {
         let id_len = id.len();
         let by = validate::refund_by(self.buyer_id, self.fee_minor)?;
         let note = self.reason.into();
-        Ok(Wish::new(self.name, id_len, stamp, Action::BeginRefund { by, order, seats, note }))
+        let refund_account = self.refund_account.map(validate::refund_account).transpose()?.map(Box::new);
+        let to_account = refund_account.is_some();
+        let action = Action::BeginRefund { by, order, seats, note, to_account };
+        Ok(Wish { refund_account, ..Wish::new(self.name, id_len, stamp, action) })
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use earlybird_engine::OrderStateName;
 
+use super::reference::REVERSION_MARK;
 use super::{PaymentName, PaymentRecord, PaymentState};
 
 /// What our side says of an order.
@@ -14,6 +15,8 @@ pub(super) struct OrderFacts {
     pub(super) amount_minor: i64,
     pub(super) refunded_minor: i64,
     pub(super) currency: String,
+    /// Whether it was paid, or is to be paid, into a virtual account.
+    pub(super) is_deposit: bool,
     /// Whether the bank took the deposit back: then nothing of the payment is ours.
     pub(super) is_reverted: bool,
 }
@@ -146,6 +149,9 @@ impl OrderFacts {
             Some(PaymentRecord { state: PaymentState::AwaitingDeposit(_), .. }) if is_paid => {
                 Some(DifferenceKind::DepositReverted)
             }
+            Some(record) if is_paid && self.is_deposit && is_closed_empty(record) => {
+                Some(DifferenceKind::DepositReverted)
+            }
             Some(PaymentRecord { state: PaymentState::Captured | PaymentState::Cancelled, .. }) => {
                 self.compare_captured(record?, theirs_minor)
             }
@@ -170,10 +176,20 @@ impl OrderFacts {
     }
 }
 
+/// Whether nothing is in a virtual account, and nothing can be paid into it: its time was over, or we have closed it, after
+/// the bank had taken the deposit back.
+fn is_closed_empty(record: &PaymentRecord) -> bool {
+    match record.state {
+        PaymentState::Dead(_) => true,
+        PaymentState::Cancelled => record.cancels.iter().all(|cancel| cancel.reason == REVERSION_MARK),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payments::Deposit;
+    use crate::payments::{CancelRecord, CancelState, Deposit};
 
     fn facts(state: OrderStateName, refunded_minor: i64) -> OrderFacts {
         OrderFacts {
@@ -182,6 +198,7 @@ mod tests {
             amount_minor: 1_000,
             refunded_minor,
             currency: "KRW".into(),
+            is_deposit: false,
             is_reverted: false,
         }
     }
@@ -281,6 +298,28 @@ mod tests {
             Some(record(PaymentState::Captured, 1_000)),
             Some(DifferenceKind::RefundUnknownToProvider),
         );
+    }
+
+    /// The account is closed before the order is told, so a crash may come between the two.
+    #[test]
+    fn an_account_that_was_closed_after_the_bank_took_its_deposit_is_reverted() {
+        let closed = |reason: &str| PaymentRecord {
+            cancels: vec![CancelRecord {
+                transaction_key: "t".into(),
+                amount_minor: 1_000,
+                reason: reason.into(),
+                state: CancelState::Done,
+            }],
+            ..record(PaymentState::Cancelled, 0)
+        };
+        let paid = OrderFacts { is_deposit: true, ..facts(OrderStateName::Paid, 0) };
+        check(&paid, closed(REVERSION_MARK), Some(DifferenceKind::DepositReverted));
+        check(&paid, closed("by hand"), Some(DifferenceKind::RefundUnknownToUs));
+        let expired = record(PaymentState::Dead("EXPIRED".into()), 0);
+        check(&paid, expired, Some(DifferenceKind::DepositReverted));
+        let reverted =
+            OrderFacts { is_reverted: true, ..OrderFacts { state: OrderStateName::Refunded, ..paid } };
+        check(&reverted, closed(REVERSION_MARK), None);
     }
 
     #[test]

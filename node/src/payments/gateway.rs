@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use earlybird_engine::Timestamp;
+use earlybird_persistence::RefundAccount;
 
 /// A payment, by the two names that it has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +42,8 @@ pub struct Cancellation {
     pub reason: String,
     /// Unique to the refund and the attempt, as of a [`Charge`].
     pub idempotency_key: String,
+    /// Where a deposit goes back to; other money finds its way without.
+    pub refund_account: Option<RefundAccount>,
 }
 
 /// What a confirmed charge came to.
@@ -104,7 +107,18 @@ pub enum PaymentState {
     Dead(String),
 }
 
-/// A refund that the provider made.
+/// Where a refund stands at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelState {
+    /// The money went back.
+    Done,
+    /// It may yet go back, or not: nothing is to be sent again.
+    UnderWay,
+    /// It did not, and this attempt is over.
+    Failed,
+}
+
+/// A refund that the provider made, or tries to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelRecord {
     /// The provider's key of it.
@@ -113,6 +127,8 @@ pub struct CancelRecord {
     pub amount_minor: i64,
     /// The reason that was given with it; empty when the provider does not tell.
     pub reason: String,
+    /// Where it stands.
+    pub state: CancelState,
 }
 
 /// Money that moved.

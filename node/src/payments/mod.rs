@@ -11,6 +11,7 @@
 //! Invariants: the provider is called only after the order is durable, and an actor never waits for it. There is one
 //! settlement of an order at a time in a node; whoever asks for another joins it.
 
+mod accounts;
 mod compare;
 mod confirming;
 mod deposit;
@@ -31,17 +32,19 @@ mod toss;
 mod under_way;
 pub mod webhooks;
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use earlybird_engine::{OrderId, RefundId};
-use earlybird_persistence::Store;
+use earlybird_persistence::{PerformanceId, Store};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 pub use compare::{Difference, DifferenceKind};
 pub use gateway::{
-    CancelRecord, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError, PaymentGateway,
-    PaymentName, PaymentRecord, PaymentState, Transaction, Window,
+    CancelRecord, CancelState, Cancellation, Charge, Confirmation, Deposit, Direction, GatewayError,
+    PaymentGateway, PaymentName, PaymentRecord, PaymentState, Transaction, Window,
 };
 pub use off::OffGateway;
 pub use provider::Provider;
@@ -108,6 +111,8 @@ pub enum RefundSettled {
         /// The provider's reason.
         reason: String,
     },
+    /// It waits for somebody to name an account that the money can go to.
+    AccountNeeded,
     /// Not known yet; the node keeps trying.
     Unknown,
 }
@@ -130,6 +135,8 @@ pub struct Payments {
     clock: Arc<Clock>,
     coupons: Arc<Coupons>,
     under_way: Arc<UnderWay>,
+    /// Refunds that wait for somebody to name an account.
+    awaiting_accounts: Mutex<HashSet<(PerformanceId, RefundId)>>,
     outage: Outage,
     /// The directory owns nothing of this; set once the node is wired.
     directory: OnceLock<Weak<Directory>>,
@@ -153,6 +160,7 @@ impl Payments {
             clock,
             coupons,
             under_way: Arc::default(),
+            awaiting_accounts: Mutex::default(),
             outage: Outage::default(),
             directory: OnceLock::new(),
         })
@@ -173,7 +181,17 @@ impl Payments {
     pub async fn refund(self: &Arc<Self>, shard: &Arc<Shard>, refund: RefundId) -> RefundSettled {
         self.join(Task::Refund(shard.performance().id.clone(), refund)).await;
         let Some(shard) = self.current(shard).await else { return RefundSettled::Unknown };
-        outcome::refund_outcome(&shard, refund)
+        match outcome::refund_outcome(&shard, refund) {
+            RefundSettled::Unknown if self.awaits_account(&shard.performance().id, refund) => {
+                RefundSettled::AccountNeeded
+            }
+            settled => settled,
+        }
+    }
+
+    /// Lets payments of a performance that wait for deposits look whether it still takes place.
+    pub(crate) fn wake_deposits(&self, performance: &PerformanceId) {
+        self.under_way.nudge_parked(performance);
     }
 
     /// Takes up what a shard's journal says is under way: called at every activation. What an earlier run has begun may be
@@ -242,6 +260,12 @@ impl Payments {
                     }
                     Task::Refund(performance, refund) => {
                         payments.run_refund(performance, *refund, asks_first, &ticket).await;
+                        let task = ticket.task().clone();
+                        drop(ticket);
+                        payments.look_for_account(task).await;
+                    }
+                    Task::Reversion(performance, order) => {
+                        payments.run_reversion(performance, *order, &ticket).await;
                     }
                 }
             });

@@ -1,6 +1,6 @@
 //! Our names of things at the provider.
 
-use earlybird_engine::{HoldId, OrderId, RefundId};
+use earlybird_engine::{HoldId, OrderId, RefundId, Sequence};
 use earlybird_persistence::PerformanceId;
 
 /// Characters of the performance's id in a reference.
@@ -35,15 +35,25 @@ pub(super) fn confirm_key(order_reference: &str, order: OrderId, attempt: u32) -
     format!("confirm:{order_reference}:{order}.{attempt}")
 }
 
-/// Key of an attempt at a refund.
-pub(super) fn cancel_key(order_reference: &str, refund: RefundId, attempt: u32) -> String {
-    format!("cancel:{order_reference}:{refund}.{attempt}")
+/// Key of an attempt at a refund. Where it goes to an account, with the entry that it was named by: the provider repeats a
+/// refusal to the same key, although another account was named since.
+pub(super) fn cancel_key(
+    order_reference: &str,
+    refund: RefundId,
+    account_named_by: Option<Sequence>,
+    attempt: u32,
+) -> String {
+    let account = account_named_by.map_or_else(String::new, |sequence| format!("{}.", sequence.0));
+    format!("cancel:{order_reference}:{refund}.{account}{attempt}")
 }
 
 /// Key of an attempt at closing the account that an order waited for.
 pub(super) fn deposit_close_key(order_reference: &str, order: OrderId, attempt: u32) -> String {
     format!("close:{order_reference}:{order}.{attempt}")
 }
+
+/// What marks an account in the provider's books as closed by us, after the bank had taken its deposit back.
+pub(super) const REVERSION_MARK: &str = "deposit reverted";
 
 /// What marks a refund in the provider's books as ours, and as this one.
 pub(super) fn refund_mark(refund: RefundId) -> String {
@@ -83,5 +93,12 @@ mod tests {
     fn two_orders_of_a_hold_have_keys_of_their_own() {
         assert_ne!(confirm_key("r-1", OrderId(1), 1), confirm_key("r-1", OrderId(2), 1));
         assert_ne!(confirm_key("r-1", OrderId(1), 1), confirm_key("r-1", OrderId(1), 2));
+    }
+
+    #[test]
+    fn a_refund_to_another_account_has_a_key_of_its_own() {
+        let key = |named_by: Option<u64>| cancel_key("r-1", RefundId(1), named_by.map(Sequence), 1);
+        assert_ne!(key(Some(7)), key(Some(9)));
+        assert_eq!((key(Some(7)).as_str(), key(None).as_str()), ("cancel:r-1:1.7.1", "cancel:r-1:1.1"));
     }
 }

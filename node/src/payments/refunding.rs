@@ -1,26 +1,52 @@
 //! From a refund to the provider's definite word on it. The provider is asked before every attempt but the first, so that
 //! no money goes back twice, also when a key of an earlier attempt is forgotten there.
 
-use earlybird_engine::RefundId;
+use earlybird_engine::{OrderId, RefundId, Sequence};
 
 use super::confirming::RETRY_AFTER_MAX;
 use super::reference::cancel_key;
 use super::under_way::Ticket;
-use super::{Cancellation, GatewayError, PaymentRecord, PaymentState, Payments};
+use super::{CancelState, Cancellation, GatewayError, PaymentRecord, PaymentState, Payments};
+
+/// What the provider says when it needs an account and has none, or one that does not exist.
+const ACCOUNT_REFUSED: &str = "INVALID_REFUND_ACCOUNT_INFO";
 
 /// A definite word on a refund.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RefundWord {
     /// The money went back.
     Done,
+    /// The bank took it back before, and the account is open to be paid into again.
+    Reverted,
     /// It cannot, with the provider's reason.
     Refused(String),
+    /// It cannot until somebody names an account.
+    AccountNeeded,
+}
+
+/// Where a refund stands, by the provider's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Done,
+    /// As [`RefundWord::Reverted`].
+    Reverted,
+    /// Nothing may be sent until the record says more.
+    UnderWay,
+    /// It may be sent.
+    Open,
 }
 
 /// A refund, without the key of the attempt.
 pub(super) struct Repayment {
     pub(super) refund: RefundId,
+    pub(super) order: OrderId,
+    /// The last entry that changed the order: the one that an account was named by, if one was.
+    pub(super) changed_by: Sequence,
     pub(super) cancellation: Cancellation,
+    /// Whether the provider asks for an account, as far as is known.
+    pub(super) needs_account: bool,
+    /// Whether somebody asked for it, who hears that an account is refused. Else it waits for another.
+    pub(super) is_asked_for: bool,
     /// What is left of the payment after it, in minor units.
     pub(super) balance_after_minor: i64,
 }
@@ -38,14 +64,21 @@ impl Payments {
         }
         let mut pause = self.options.retry_after;
         let mut attempt = 1;
-        let mut may_cancel = !asks_first;
+        let lacks_account = repayment.needs_account && repayment.cancellation.refund_account.is_none();
+        let mut may_cancel = !asks_first && !lacks_account;
         loop {
             if may_cancel {
                 let cancellation = &mut repayment.cancellation;
-                cancellation.idempotency_key =
-                    cancel_key(&cancellation.payment.order_reference, repayment.refund, attempt);
+                let named_by = cancellation.refund_account.as_ref().map(|_| repayment.changed_by);
+                let reference = &cancellation.payment.order_reference;
+                cancellation.idempotency_key = cancel_key(reference, repayment.refund, named_by, attempt);
                 match self.permitted(self.gateway.cancel(cancellation)).await {
                     Ok(()) => return RefundWord::Done,
+                    Err(GatewayError::Declined(reason))
+                        if reason == ACCOUNT_REFUSED && !repayment.is_asked_for =>
+                    {
+                        return RefundWord::AccountNeeded;
+                    }
                     Err(GatewayError::Declined(reason)) => return RefundWord::Refused(reason),
                     Err(GatewayError::Unknown { is_answered, .. }) => attempt += u32::from(is_answered),
                     Err(GatewayError::Misconfigured(_)) => {}
@@ -54,34 +87,47 @@ impl Payments {
                 ticket.pause(pause).await;
                 pause = (pause * 2).min(RETRY_AFTER_MAX);
             }
-            // Without an answer to the question nothing is sent again.
-            may_cancel = match self.permitted(self.gateway.find(&repayment.cancellation.payment)).await {
-                Ok(Some(record)) if repayment.is_done(&record) => return RefundWord::Done,
-                Ok(_) => true,
-                Err(_) => {
+            let found = self.permitted(self.gateway.find(&repayment.cancellation.payment)).await;
+            match found.map(|record| record.map_or(Standing::Open, |record| repayment.standing(&record))) {
+                Ok(Standing::Done) => return RefundWord::Done,
+                Ok(Standing::Reverted) => return RefundWord::Reverted,
+                Ok(Standing::Open) if lacks_account && repayment.is_asked_for => {
+                    return RefundWord::Refused(ACCOUNT_REFUSED.to_owned());
+                }
+                Ok(Standing::Open) if lacks_account => return RefundWord::AccountNeeded,
+                Ok(Standing::Open) => may_cancel = true,
+                // Without a definite answer to the question nothing is sent again.
+                Ok(Standing::UnderWay) | Err(_) => {
+                    may_cancel = false;
                     ticket.pause(pause).await;
                     pause = (pause * 2).min(RETRY_AFTER_MAX);
-                    false
                 }
-            };
+            }
         }
     }
 }
 
 impl Repayment {
-    /// Whether the provider's record has it. Ours are told by their reason; where the provider does not tell reasons, what is
+    /// What the provider's record says of it. Ours are told by their reason; where the provider does not tell reasons, what is
     /// left of the payment must do.
-    fn is_done(&self, record: &PaymentRecord) -> bool {
+    fn standing(&self, record: &PaymentRecord) -> Standing {
+        let reason = &self.cancellation.reason;
+        let ours = || record.cancels.iter().filter(|cancel| cancel.reason == *reason);
+        let has = |state| ours().any(|cancel| cancel.state == state);
         match &record.state {
-            // All of it is with the buyer, by whoever's doing.
-            PaymentState::Cancelled | PaymentState::AwaitingDeposit(_) => true,
-            PaymentState::Open | PaymentState::Dead(_) => false,
-            PaymentState::Captured => {
-                let reason = &self.cancellation.reason;
-                let is_told = record.cancels.iter().all(|cancel| !cancel.reason.is_empty());
-                let is_there = record.cancels.iter().any(|cancel| cancel.reason == *reason);
-                is_there || (!is_told && record.balance_minor <= self.balance_after_minor)
+            PaymentState::Cancelled | PaymentState::Captured if has(CancelState::UnderWay) => {
+                Standing::UnderWay
             }
+            PaymentState::Cancelled | PaymentState::Captured if has(CancelState::Done) => Standing::Done,
+            // All of it is with the buyer, by whoever's doing.
+            PaymentState::Cancelled if ours().next().is_none() => Standing::Done,
+            PaymentState::AwaitingDeposit(_) => Standing::Reverted,
+            PaymentState::Captured => {
+                let is_told = record.cancels.iter().all(|cancel| !cancel.reason.is_empty());
+                let is_less = record.balance_minor <= self.balance_after_minor;
+                if !is_told && is_less { Standing::Done } else { Standing::Open }
+            }
+            PaymentState::Cancelled | PaymentState::Open | PaymentState::Dead(_) => Standing::Open,
         }
     }
 }
@@ -89,7 +135,7 @@ impl Repayment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payments::{CancelRecord, PaymentName};
+    use crate::payments::{CancelRecord, Deposit, PaymentName};
 
     fn repayment() -> Repayment {
         let cancellation = Cancellation {
@@ -98,16 +144,41 @@ mod tests {
             currency: "KRW".into(),
             reason: "refund 2".into(),
             idempotency_key: String::new(),
+            refund_account: None,
         };
-        Repayment { refund: RefundId(2), cancellation, balance_after_minor: 400 }
+        Repayment {
+            refund: RefundId(2),
+            order: OrderId(1),
+            changed_by: Sequence(1),
+            cancellation,
+            needs_account: false,
+            is_asked_for: true,
+            balance_after_minor: 400,
+        }
+    }
+
+    fn check(state: PaymentState, balance_minor: i64, reasons: &[&str], expected: bool) {
+        let cancels: Vec<_> = reasons.iter().map(|reason| (*reason, CancelState::Done)).collect();
+        check_standing(
+            state,
+            balance_minor,
+            &cancels,
+            if expected { Standing::Done } else { Standing::Open },
+        );
     }
 
     #[track_caller]
-    fn check(state: PaymentState, balance_minor: i64, reasons: &[&str], expected: bool) {
-        let cancel = |reason: &&str| CancelRecord {
+    fn check_standing(
+        state: PaymentState,
+        balance_minor: i64,
+        cancels: &[(&str, CancelState)],
+        expected: Standing,
+    ) {
+        let cancel = |(reason, state): &(&str, CancelState)| CancelRecord {
             transaction_key: "t".into(),
             amount_minor: 300,
             reason: (*reason).to_owned(),
+            state: *state,
         };
         let record = PaymentRecord {
             payment: repayment().cancellation.payment,
@@ -115,9 +186,9 @@ mod tests {
             amount_minor: 1_000,
             balance_minor,
             currency: "KRW".into(),
-            cancels: reasons.iter().map(cancel).collect(),
+            cancels: cancels.iter().map(cancel).collect(),
         };
-        assert_eq!(repayment().is_done(&record), expected, "{record:?}");
+        assert_eq!(repayment().standing(&record), expected, "{record:?}");
     }
 
     #[test]
@@ -126,6 +197,27 @@ mod tests {
         check(PaymentState::Captured, 400, &["refund 1", "refund 2"], true);
         check(PaymentState::Captured, 400, &["refund 1", "by hand"], false);
         check(PaymentState::Cancelled, 0, &["by hand"], true);
+    }
+
+    /// Money that is on its way must not be sent a second time; an attempt that is over may be followed by another.
+    #[test]
+    fn a_refund_that_has_not_arrived_is_waited_for() {
+        use CancelState::{Done, Failed, UnderWay};
+        for state in [PaymentState::Captured, PaymentState::Cancelled] {
+            let check = |cancels: &[_], expected| check_standing(state.clone(), 400, cancels, expected);
+            check(&[("refund 2", UnderWay)], Standing::UnderWay);
+            check(&[("refund 2", Failed), ("refund 2", UnderWay)], Standing::UnderWay);
+            check(&[("refund 2", Failed)], Standing::Open);
+            check(&[("refund 2", Failed), ("refund 2", Done)], Standing::Done);
+            check(&[("refund 1", UnderWay), ("refund 2", Done)], Standing::Done);
+        }
+    }
+
+    #[test]
+    fn a_deposit_that_the_bank_took_back_leaves_its_account_open() {
+        let (bank_code, account_number, secret) = Default::default();
+        let deposit = Deposit { deadline: None, bank_code, account_number, secret };
+        check_standing(PaymentState::AwaitingDeposit(deposit), 1_000, &[], Standing::Reverted);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_engine::{Action, OrderId, RefundReason, State};
+use earlybird_engine::{OrderId, RefundReason, State};
 use earlybird_persistence::PerformanceId;
 
 use super::compare::{Difference, DifferenceKind, OrderFacts, Verdict};
@@ -87,8 +87,7 @@ impl Payments {
                 self.join_refund_of(performance, order).await;
             }
             DifferenceKind::DepositReverted => {
-                let note = "the bank took the deposit back".into();
-                self.note(performance, Action::RevertDeposit { order, note }).await;
+                self.join(Task::Reversion(performance.clone(), order)).await;
             }
             _ => {}
         }
@@ -120,6 +119,7 @@ fn facts(performance: &PerformanceId, state: &State, order: OrderId) -> Option<O
         amount_minor: view.amount_minor,
         refunded_minor: view.refunded_minor,
         currency: state.settings().currency.to_string(),
+        is_deposit: view.deposit_deadline.is_some(),
         is_reverted: state.refunds_of(order).any(|refund| refund.reason == RefundReason::DepositReverted),
     })
 }

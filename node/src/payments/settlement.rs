@@ -6,7 +6,7 @@ use earlybird_engine::{Action, OrderId, OrderStateName, RefundId, RefundState, S
 use earlybird_persistence::PerformanceId;
 
 use super::confirming::{Bill, Word};
-use super::reference::{order_reference, refund_mark};
+use super::reference::{REVERSION_MARK, order_reference, refund_mark};
 use super::refunding::{RefundWord, Repayment};
 use super::under_way::Ticket;
 use super::{Cancellation, Charge, PaymentName, Payments};
@@ -21,10 +21,12 @@ impl Payments {
         asks_first: bool,
         ticket: &Ticket,
     ) {
-        let look = |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order));
+        let look =
+            |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order, OrderStateName::Paying));
         let Ok(Some(mut bill)) = self.on_shard(performance, look).await else { return };
         die_at("pay-begun");
         let mut word = self.word_on(&mut bill, asks_first, ticket).await;
+        let is_deposit = matches!(word, Word::AwaitingDeposit(_));
         if let Word::AwaitingDeposit(deposit) = word {
             let Some(at_last) = self.word_on_deposit(performance, &bill, deposit, ticket).await else {
                 return;
@@ -32,18 +34,19 @@ impl Payments {
             word = at_last;
         }
         die_at("pay-answered");
+        // What may have changed since the last question: a payment captured after all, a deposit taken back.
+        let may_change = is_deposit || matches!(word, Word::Declined(_));
         match word {
             Word::Captured => drop(self.note(performance, Action::ConfirmPayment { order }).await),
             Word::Declined(reason) => {
                 let reason = reason.into();
                 self.note(performance, Action::DeclinePayment { order, reason }).await;
-                // News that came after the last question may say that it was captured all the same.
-                if ticket.has_news() {
-                    drop(self.review(performance, order, true).await);
-                }
             }
             // Another account instead of the first: the next run of the node takes it up.
-            Word::AwaitingDeposit(_) => {}
+            Word::AwaitingDeposit(_) => return,
+        }
+        if may_change && ticket.has_news() {
+            drop(self.review(performance, order, true).await);
         }
         die_at("pay-noted");
     }
@@ -57,19 +60,57 @@ impl Payments {
     ) {
         let look = |shard: &Arc<Shard>| shard.read(|state| repayment(performance, state, refund));
         let Ok(Some(mut repayment)) = self.on_shard(performance, look).await else { return };
+        let order = repayment.order;
+        repayment.cancellation.refund_account = self.take_up_account(performance, refund, order).await;
         die_at("refund-begun");
-        let action = match self.word_on_refund(&mut repayment, asks_first, ticket).await {
-            RefundWord::Done => Action::CompleteRefund { refund },
-            RefundWord::Refused(reason) => Action::FailRefund { refund, reason: reason.into() },
-        };
+        let word = self.final_word_on_refund(performance, &mut repayment, asks_first, ticket).await;
         die_at("refund-answered");
+        // Before the word is noted: from there on another refund of the order may have an account of its own.
+        if let Some(account) = &repayment.cancellation.refund_account {
+            self.forget_account(performance, order, account).await;
+        }
+        let action = match word {
+            RefundWord::Done | RefundWord::Reverted => Action::CompleteRefund { refund },
+            RefundWord::Refused(reason) => Action::FailRefund { refund, reason: reason.into() },
+            RefundWord::AccountNeeded => return self.await_account(performance, refund),
+        };
         self.note(performance, action).await;
         die_at("refund-noted");
     }
+
+    /// The word on a refund, and nothing left open behind it.
+    async fn final_word_on_refund(
+        &self,
+        performance: &PerformanceId,
+        repayment: &mut Repayment,
+        asks_first: bool,
+        ticket: &Ticket,
+    ) -> RefundWord {
+        let mut word = self.word_on_refund(repayment, asks_first, ticket).await;
+        let order = repayment.order;
+        while word == RefundWord::Reverted {
+            let look = |shard: &Arc<Shard>| {
+                shard.read(|state| bill(performance, state, order, OrderStateName::Refunding))
+            };
+            let Ok(Some(bill)) = self.on_shard(performance, look).await else { return word };
+            match self.close_account(&bill, REVERSION_MARK, ticket).await {
+                // It was paid into again, and that goes back as well.
+                Word::Captured => word = self.word_on_refund(repayment, true, ticket).await,
+                Word::Declined(_) | Word::AwaitingDeposit(_) => return word,
+            }
+        }
+        word
+    }
 }
 
-fn bill(performance: &PerformanceId, state: &State, order: OrderId) -> Option<Bill> {
-    let view = state.order(order).filter(|view| view.state == OrderStateName::Paying)?;
+/// What an order that is in that state is paid with.
+pub(super) fn bill(
+    performance: &PerformanceId,
+    state: &State,
+    order: OrderId,
+    wanted: OrderStateName,
+) -> Option<Bill> {
+    let view = state.order(order).filter(|view| view.state == wanted)?;
     let charge = Charge {
         payment: PaymentName {
             order_reference: order_reference(performance, view.hold),
@@ -94,8 +135,17 @@ fn repayment(performance: &PerformanceId, state: &State, refund: RefundId) -> Op
         currency: state.settings().currency.to_string(),
         reason: refund_mark(refund),
         idempotency_key: String::new(),
+        refund_account: None,
     };
     let balance_after_minor =
         order.amount_minor.saturating_sub(order.refunded_minor).saturating_sub(view.amount_minor);
-    Some(Repayment { refund, cancellation, balance_after_minor })
+    Some(Repayment {
+        refund,
+        order: view.order,
+        changed_by: order.last_sequence,
+        cancellation,
+        needs_account: order.deposit_deadline.is_some(),
+        is_asked_for: state.refund_without_asker(view.order) != Some(refund),
+        balance_after_minor,
+    })
 }

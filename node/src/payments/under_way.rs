@@ -17,6 +17,8 @@ pub(super) enum Task {
     Payment(PerformanceId, OrderId),
     /// A refund.
     Refund(PerformanceId, RefundId),
+    /// The order of a deposit that the bank took back.
+    Reversion(PerformanceId, OrderId),
 }
 
 /// How far a settlement is.
@@ -71,6 +73,16 @@ impl UnderWay {
             running.nudge.notify_one();
         }
         found.is_some()
+    }
+
+    /// Lets every payment of a performance that waits for its buyer look again now.
+    pub(super) fn nudge_parked(&self, performance: &PerformanceId) {
+        for (task, running) in self.running.lock().iter() {
+            let is_of = matches!(task, Task::Payment(of, _) if of == performance);
+            if is_of && *running.stage.borrow() == Stage::Parked {
+                running.nudge.notify_one();
+            }
+        }
     }
 
     /// How many are being worked on; those that wait for a buyer do not count.

@@ -38,7 +38,9 @@ pub(super) fn project(
             }
             Event::PaymentDeclined { order, .. } => (*order, SeatsOf::Order(Guard::Free)),
             Event::LateSold { order } => (*order, SeatsOf::Order(Guard::Take)),
-            Event::RefundBegun { order, .. } | Event::RefundFailed { order, .. } => (*order, SeatsOf::None),
+            Event::RefundBegun { order, .. }
+            | Event::RefundAccountGiven { order, .. }
+            | Event::RefundFailed { order, .. } => (*order, SeatsOf::None),
             Event::Refunded { order, refund } => (*order, SeatsOf::Refund(*refund)),
             _ => continue,
         };
@@ -68,7 +70,7 @@ fn due(state: &State, event: &Event) -> Option<Due> {
             let is_open = |view: &OrderView<'_>| view.state == OrderStateName::Paying;
             state.order(*order).filter(is_open).map(|_| Due::Payment(*order))
         }
-        Event::RefundBegun { refund, .. } => {
+        Event::RefundBegun { refund, .. } | Event::RefundAccountGiven { refund, .. } => {
             let is_open = |view: &RefundView<'_>| *view.state == RefundState::Pending;
             state.refund(*refund).filter(is_open).map(|_| Due::Refund(*refund))
         }

@@ -10,6 +10,7 @@
 mod buyers;
 mod coupons;
 mod deadlines;
+mod deposits;
 mod kills;
 mod outages;
 mod shop;

@@ -2,22 +2,32 @@
 
 use smallvec::smallvec;
 
-use super::Events;
+use super::{Events, refund_account};
 use crate::promote::free_and_offer;
 use crate::state::orders::Order;
 use crate::{Event, OrderId, RefundBy, RefundQuote, Rejection, SeatIndex, State, Timestamp};
 
+/// What is wished.
+pub(super) struct Wish<'a> {
+    pub(super) by: &'a RefundBy,
+    pub(super) seats: &'a [SeatIndex],
+    pub(super) note: &'a str,
+    pub(super) to_account: bool,
+}
+
 pub(super) fn decide(
     state: &State,
     now: Timestamp,
-    by: &RefundBy,
     id: OrderId,
-    seats: &[SeatIndex],
-    note: &str,
+    wish: &Wish<'_>,
 ) -> Result<Events, Rejection> {
-    let quote = state.quote_refund(now, by, id, seats)?;
+    if let Some(events) = refund_account::given(state, id, wish)? {
+        return Ok(events);
+    }
+    let quote = state.quote_refund(now, wish.by, id, wish.seats)?;
     let order = state.orders.find(id).ok_or(Rejection::OrderNotFound)?;
-    Ok(refund(state, now, id, order, quote, note))
+    refund_account::require(order, &quote, wish)?;
+    Ok(refund(state, now, id, order, quote, wish.note))
 }
 
 /// The events of a refund. One of nothing needs nobody's word: it is completed in the same entry.
@@ -51,7 +61,13 @@ mod tests {
     const ADMIN: RefundBy = RefundBy::Admin { fee_minor: 0 };
 
     fn refund(by: RefundBy, order: u64, named: &[u32]) -> Action {
-        Action::BeginRefund { by, order: OrderId(order), seats: seats(named), note: "ill".into() }
+        Action::BeginRefund {
+            by,
+            order: OrderId(order),
+            seats: seats(named),
+            note: "ill".into(),
+            to_account: false,
+        }
     }
 
     fn ann() -> RefundBy {

@@ -85,6 +85,7 @@ mod tests {
             order: OrderId(2),
             seats: seats(&[]),
             note: "".into(),
+            to_account: false,
         };
         assert_eq!(stage.act(again), Err(Rejection::OrderState(OrderStateName::Refunding)));
     }

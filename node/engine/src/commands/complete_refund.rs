@@ -32,7 +32,13 @@ mod tests {
         let order = stage.buy("ann", &[1, 2]);
         stage.wait("ben", 1);
         let by = RefundBy::Admin { fee_minor: 0 };
-        stage.must(Action::BeginRefund { by: by.clone(), order, seats: seats(&[1]), note: "".into() });
+        stage.must(Action::BeginRefund {
+            by: by.clone(),
+            order,
+            seats: seats(&[1]),
+            note: "".into(),
+            to_account: false,
+        });
         let complete = |refund| Action::CompleteRefund { refund: RefundId(refund) };
         assert_eq!(offers(&stage.must(complete(1))), [("ben", 1)]);
         let view = stage.state.order(order).expect("it is kept");

@@ -16,6 +16,7 @@ mod hold;
 mod hold_best_available;
 mod join_waitlist;
 mod leave_waitlist;
+mod refund_account;
 mod release_hold;
 mod revert_deposit;
 pub(crate) mod shape;
@@ -68,8 +69,9 @@ fn decide_events(state: &State, now: Timestamp, action: &Action) -> Result<Event
         Action::DeclinePayment { order, reason } => decline_payment::decide(state, now, *order, reason),
         Action::CaptureLate { order, has_coupon } => capture_late::decide(state, now, *order, *has_coupon),
         Action::RevertDeposit { order, note } => revert_deposit::decide(state, now, *order, note),
-        Action::BeginRefund { by, order, seats, note } => {
-            begin_refund::decide(state, now, by, *order, seats, note)
+        Action::BeginRefund { by, order, seats, note, to_account } => {
+            let wish = begin_refund::Wish { by, seats, note, to_account: *to_account };
+            begin_refund::decide(state, now, *order, &wish)
         }
         Action::CompleteRefund { refund } => complete_refund::decide(state, now, *refund),
         Action::FailRefund { refund, reason } => fail_refund::decide(state, *refund, reason),
@@ -182,7 +184,7 @@ pub enum Action {
         /// What the provider says of it.
         note: Box<str>,
     },
-    /// Begin to refund an order or some of its seats.
+    /// Begin to refund an order or some of its seats; or, with an account, let a refund go on that waits for one.
     BeginRefund {
         /// Who asks.
         by: RefundBy,
@@ -192,6 +194,8 @@ pub enum Action {
         seats: Seats,
         /// Why, in the caller's words.
         note: Box<str>,
+        /// Whether an account is kept that the money can go to: a deposit goes back to none by itself.
+        to_account: bool,
     },
     /// The provider has paid the refund.
     CompleteRefund {

@@ -113,6 +113,13 @@ impl Application<'_> {
         Answer::RefundBegun { refund: id, order: order_id, amount_minor }
     }
 
+    /// Nothing changes but that the refund can go on.
+    pub(super) fn refund_account_given(&mut self, id: RefundId, order: OrderId) -> Answer {
+        self.touch(order);
+        let refund = self.state.orders.find_refund(id).expect("events name refunds that began");
+        Answer::RefundBegun { refund: id, order, amount_minor: refund.amount_minor }
+    }
+
     /// SOLD → FREE, for the seats that the refund has.
     pub(super) fn refunded(&mut self, id: RefundId, order_id: OrderId) -> Answer {
         let refund = self.state.orders.settle_refund(id, self.at, RefundState::Completed);

@@ -179,6 +179,9 @@ impl Audit {
             Event::RefundFailed { refund, .. } => {
                 assert!(self.refunds.remove(refund).is_some(), "I3: one outcome");
             }
+            Event::RefundAccountGiven { refund, .. } => {
+                assert!(self.refunds.contains_key(refund), "it is under way");
+            }
             Event::PerformanceCancelled => {
                 self.cancelled = true;
                 self.queue.clear();

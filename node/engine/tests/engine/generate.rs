@@ -189,7 +189,10 @@ pub(crate) fn action(random: &mut StdRng, model: &Model, buyers: &[BuyerId]) -> 
 
 /// A refund of some seats of an order, mostly wished by who bought it.
 fn refund(random: &mut StdRng, model: &Model, buyer: BuyerId) -> Action {
-    let order = some_order(random, model, OrderStateName::Paid);
+    let waits = (1..).map(OrderId).take(model.orders.len());
+    let waits: Vec<_> = waits.filter(|order| model.refund_without_asker(*order).is_some()).collect();
+    let waiting = waits.choose(random).copied().filter(|_| random.random_bool(0.8));
+    let order = waiting.unwrap_or_else(|| some_order(random, model, OrderStateName::Paid));
     let known = model.orders.get((order.0 as usize).wrapping_sub(1));
     let owner = known.filter(|_| random.random_bool(0.8)).map(|order| order.buyer.clone());
     let left = known.map_or(&[][..], |order| &order.seats_left);
@@ -202,7 +205,11 @@ fn refund(random: &mut StdRng, model: &Model, buyer: BuyerId) -> Action {
         None if random.random_bool(0.3) => RefundBy::Cancellation,
         None => RefundBy::Admin { fee_minor: [0, 0, 100, -1][random.random_range(0..4)] },
     };
-    Action::BeginRefund { by, order, seats, note: ["", "ill"][random.random_range(0..2)].into() }
+    if waiting.is_some() && random.random_bool(0.9) {
+        seats.clear();
+    }
+    let note = ["", "ill"][random.random_range(0..2)].into();
+    Action::BeginRefund { by, order, seats, note, to_account: random.random_bool(0.7) }
 }
 
 /// A coupon that is worth some or all of the price; now and then something that no coupon can be worth.

@@ -31,7 +31,9 @@ impl Model {
             }
             Action::ConfirmPayment { order } => self.confirm(now, *order),
             Action::DeclinePayment { order, reason } => self.decline(now, *order, reason),
-            Action::BeginRefund { by, order, seats, note } => self.begin_refund(now, by, *order, seats, note),
+            Action::BeginRefund { by, order, seats, note, to_account } => {
+                self.begin_refund(now, by, *order, seats, (note, *to_account))
+            }
             Action::CompleteRefund { refund } => self.complete_refund(now, *refund),
             Action::FailRefund { refund, reason } => self.fail_refund(now, *refund, reason),
             Action::CancelPerformance => self.cancel(now),

@@ -148,11 +148,20 @@ impl Model {
         by: &RefundBy,
         id: OrderId,
         seats: &Seats,
-        note: &str,
+        (note, to_account): (&str, bool),
     ) -> Result<Answer, Rejection> {
         let order = self.order_of(id)?.clone();
         if matches!(by, RefundBy::Buyer(buyer) if *buyer != order.buyer) {
             return Err(Rejection::NotHolder);
+        }
+        let is_by_somebody = *by != RefundBy::Cancellation;
+        if to_account
+            && seats.is_empty()
+            && is_by_somebody
+            && let Some((refund, amount_minor)) = self.refund_without_asker(id)
+        {
+            self.orders[id.0 as usize - 1].last_sequence = self.sequence + 1;
+            return Ok(Answer::RefundBegun { refund, order: id, amount_minor });
         }
         if order.state != OrderStateName::Paid {
             return Err(Rejection::OrderState(order.state));
@@ -165,7 +174,21 @@ impl Model {
         let seats = if seats.is_empty() { order.seats_left.clone() } else { seats.clone() };
         let paid_minor = self.paid_for(&order, &seats);
         let (fee_minor, reason) = self.terms(now, by, id, seats.len(), paid_minor)?;
+        let is_deposit = order.deposit_deadline.is_some();
+        if is_by_somebody && is_deposit && !to_account && paid_minor > fee_minor {
+            return Err(Rejection::RefundAccountRequired);
+        }
         self.refund(now, id, seats, (paid_minor - fee_minor, fee_minor), reason, note)
+    }
+
+    pub(crate) fn refund_without_asker(&self, id: OrderId) -> Option<(RefundId, i64)> {
+        let is_ours =
+            |reason| matches!(reason, RefundReason::PerformanceCancelled | RefundReason::LateCapture);
+        let mut refunds = (1..).map(RefundId).zip(&self.refunds);
+        let found = refunds.find(|(_, refund)| {
+            refund.order == id && refund.state == RefundState::Pending && is_ours(refund.reason)
+        });
+        found.map(|(number, refund)| (number, refund.amount_minor))
     }
 
     /// What was paid for the seats that stay is rounded down; the rest was paid for those that go.

@@ -171,6 +171,9 @@ impl Ledger {
                 self.refund_begun(*refund, begun, findings);
             }
             Event::Refunded { refund, order } => self.refunded(*refund, *order, findings),
+            Event::RefundAccountGiven { refund, order } => {
+                self.refund_account_given(*refund, *order, findings);
+            }
             Event::RefundFailed { refund, order, .. } => self.refund_failed(*refund, *order, findings),
             other => {
                 findings.violated(Rule::Journal, || format!("{} is not known to the ledger", other.kind()))

@@ -113,6 +113,16 @@ impl Ledger {
         self.gave_up(buyer, &returned);
     }
 
+    /// Nothing changes but that the refund can go on, if it waits.
+    pub(super) fn refund_account_given(&mut self, id: RefundId, order: OrderId, findings: &mut Findings) {
+        let refund = position(id.0).and_then(|position| self.refunds.get(position));
+        let waits =
+            refund.is_some_and(|refund| refund.order == order && refund.outcome == RefundOutcome::Pending);
+        findings.require(Rule::Money, waits, || format!("refund {id} of order {order} waits for no account"));
+        let refunding = OrderStateName::Refunding;
+        self.turn(order, refunding, refunding, Rule::Money, findings);
+    }
+
     pub(super) fn refund_failed(&mut self, id: RefundId, order: OrderId, findings: &mut Findings) {
         if let Some(refund) = self.settle_refund(id, order, RefundOutcome::Failed, findings) {
             let late = refund.reason == RefundReason::LateCapture;

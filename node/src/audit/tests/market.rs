@@ -40,7 +40,8 @@ pub(super) fn wish(random: &mut StdRng, state: &State) -> Action {
                 Some(order) => RefundBy::Buyer(order.buyer.clone()),
                 None => RefundBy::Admin { fee_minor: 0 },
             };
-            Action::BeginRefund { by, order, seats: seats.unwrap_or_default(), note: "".into() }
+            let (seats, to_account) = (seats.unwrap_or_default(), random.random_bool(0.5));
+            Action::BeginRefund { by, order, seats, note: "".into(), to_account }
         }
         66..71 => Action::CompleteRefund { refund },
         71..72 => Action::FailRefund { refund, reason: "closed account".into() },

@@ -87,10 +87,16 @@ impl Session {
         let wish = parse(command, &mut self.fingerprinter)?;
         wish.authorise(&self.caller).map_err(|status| Problem::denied(&status))?;
         if wish.coupon().is_some() {
-            // It waits for the store, and a session waits for nothing but its shards.
+            // It waits for the store, as an account does, and a session waits for nothing but its shards.
             return Err(Problem::field(
                 "coupon",
                 "is for a unary call of PayHold; a session takes payments without",
+            ));
+        }
+        if wish.refund_account().is_some() {
+            return Err(Problem::field(
+                "refund_account",
+                "is for a unary call of RefundOrder; a session gives no deposit back",
             ));
         }
         self.ingress.admit(&wish)?;

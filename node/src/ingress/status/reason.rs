@@ -87,6 +87,8 @@ reasons! {
     PerformanceCancelled = "PERFORMANCE_CANCELLED", FailedPrecondition;
     /// Buyers of this performance may not refund.
     RefundNotAllowed = "REFUND_NOT_ALLOWED", FailedPrecondition;
+    /// The order was paid by a deposit, and the request names no account that it can go back to.
+    RefundAccountRequired = "REFUND_ACCOUNT_REQUIRED", FailedPrecondition;
     /// Buyers of this performance may not refund any more.
     RefundDeadlinePassed = "REFUND_DEADLINE_PASSED", FailedPrecondition;
     /// The fee is more than was paid for the seats.

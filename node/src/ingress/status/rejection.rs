@@ -58,6 +58,7 @@ impl Problem {
             | Rejection::VirtualAccountNotAllowed
             | Rejection::DepositAwaited { .. }
             | Rejection::RefundNotAllowed
+            | Rejection::RefundAccountRequired
             | Rejection::PerformanceCancelled
             | Rejection::OrderNotFound
             | Rejection::RefundNotFound
@@ -110,6 +111,9 @@ fn without_facts(rejection: &Rejection) -> Problem {
         }
         Rejection::RefundNotAllowed => {
             (Reason::RefundNotAllowed, "the performance does not give money back to its buyers")
+        }
+        Rejection::RefundAccountRequired => {
+            (Reason::RefundAccountRequired, "a deposit goes back to an account: name one in refund_account")
         }
         Rejection::PerformanceCancelled => (Reason::PerformanceCancelled, "the performance is cancelled"),
         Rejection::OrderNotFound => (Reason::OrderNotFound, "no such order"),

@@ -113,6 +113,7 @@ fn table() -> Vec<(Rejection, &'static str, Code, Metadata)> {
             &[("fee_minor", "500"), ("paid_minor", "120")],
         ),
         (Rejection::RefundNotAllowed, "REFUND_NOT_ALLOWED", FailedPrecondition, &[]),
+        (Rejection::RefundAccountRequired, "REFUND_ACCOUNT_REQUIRED", FailedPrecondition, &[]),
         (Rejection::PerformanceCancelled, "PERFORMANCE_CANCELLED", FailedPrecondition, &[]),
         (Rejection::VirtualAccountNotAllowed, "INTERNAL", Internal, &[]),
         (Rejection::DepositAwaited { deadline: Timestamp(1) }, "INTERNAL", Internal, &[]),

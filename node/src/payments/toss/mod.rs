@@ -22,10 +22,10 @@ use async_trait::async_trait;
 
 use self::client::{Answer, Client};
 use self::codes::Meaning;
-use self::wire::{CancelRequest, ConfirmRequest, Movement, Payment, Refusal};
+use self::wire::{CancelRequest, ConfirmRequest, Movement, Payment, RefundReceiveAccount, Refusal};
 use super::gateway::{
-    Cancellation, Charge, Confirmation, GatewayError, PaymentGateway, PaymentName, PaymentRecord,
-    PaymentState, Transaction, Window,
+    CancelState, Cancellation, Charge, Confirmation, GatewayError, PaymentGateway, PaymentName,
+    PaymentRecord, PaymentState, Transaction, Window,
 };
 
 pub use self::client::TossError;
@@ -139,13 +139,24 @@ impl PaymentGateway for TossGateway {
             Some(amount) => amount,
             None => None,
         };
-        let request = CancelRequest { cancel_reason: &cancellation.reason, cancel_amount };
+        let refund_receive_account =
+            cancellation.refund_account.as_ref().map(|account| RefundReceiveAccount {
+                bank: &account.bank_code,
+                account_number: &account.account_number,
+                holder_name: &account.holder_name,
+            });
+        let reason = &cancellation.reason;
+        let request = CancelRequest { cancel_reason: reason, cancel_amount, refund_receive_account };
         let path = ["payments", &cancellation.payment.payment_key, "cancel"];
         let answer = self.client.post::<Payment>(&path, &cancellation.idempotency_key, &request).await;
         let payment = self.accepted(answer, Meaning::NotCancelable)?;
         let record = record::of_payment(payment).map_err(GatewayError::indefinite)?;
         if record.payment != cancellation.payment {
             return Err(GatewayError::indefinite("the provider answered about another payment"));
+        }
+        let mut ours = record.cancels.iter().filter(|cancel| cancel.reason == *reason);
+        if ours.any(|cancel| cancel.state != CancelState::Done) {
+            return Err(GatewayError::indefinite("the refund has not arrived yet"));
         }
         Ok(())
     }

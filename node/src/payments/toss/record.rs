@@ -3,7 +3,7 @@
 use super::amount::to_minor;
 use super::wire::{Movement, Payment, timestamp};
 use crate::payments::gateway::{
-    CancelRecord, Deposit, Direction, PaymentName, PaymentRecord, PaymentState, Transaction,
+    CancelRecord, CancelState, Deposit, Direction, PaymentName, PaymentRecord, PaymentState, Transaction,
 };
 
 /// A payment.
@@ -21,6 +21,7 @@ pub(super) fn of_payment(payment: Payment) -> Result<PaymentRecord, String> {
             transaction_key: cancel.transaction_key.clone(),
             amount_minor: minor(&cancel.cancel_amount, "cancelAmount")?,
             reason: cancel.cancel_reason.clone().unwrap_or_default(),
+            state: cancel_state(cancel.cancel_status.as_deref()),
         });
     }
     Ok(PaymentRecord {
@@ -45,6 +46,15 @@ fn state_of(payment: &Payment) -> Result<PaymentState, String> {
         }
         other => return Err(format!("status {other} is not known")),
     })
+}
+
+/// Where no status is told, there is none but done.
+fn cancel_state(status: Option<&str>) -> CancelState {
+    match status {
+        None | Some("DONE") => CancelState::Done,
+        Some("ABORTED") => CancelState::Failed,
+        Some(_) => CancelState::UnderWay,
+    }
 }
 
 fn deposit_of(payment: &Payment) -> Deposit {
@@ -128,6 +138,21 @@ mod tests {
         assert_eq!((record.amount_minor, record.balance_minor), (1_000, 400));
         assert_eq!(record.cancels[0].amount_minor, 600);
         assert_eq!(record.cancels[0].reason, "refund 1");
+    }
+
+    #[test]
+    fn a_refund_is_done_when_the_provider_says_so() {
+        for (status, expected) in [
+            ("", CancelState::Done),
+            (r#","cancelStatus":"DONE""#, CancelState::Done),
+            (r#","cancelStatus":"IN_PROGRESS""#, CancelState::UnderWay),
+            (r#","cancelStatus":"SOMETHING_NEW""#, CancelState::UnderWay),
+            (r#","cancelStatus":"ABORTED""#, CancelState::Failed),
+        ] {
+            let cancels = format!(r#","cancels":[{{"transactionKey":"t","cancelAmount":600{status}}}]"#);
+            let record = payment("PARTIAL_CANCELED", &cancels).expect("a record");
+            assert_eq!(record.cancels[0].state, expected, "{status}");
+        }
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub(super) struct CancelRequest<'a> {
     pub(super) cancel_reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cancel_amount: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refund_receive_account: Option<RefundReceiveAccount<'a>>,
+}
+
+/// An account of the buyer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RefundReceiveAccount<'a> {
+    pub(super) bank: &'a str,
+    pub(super) account_number: &'a str,
+    pub(super) holder_name: &'a str,
 }
 
 /// A refusal.
@@ -79,6 +90,8 @@ pub(super) struct Cancel {
     pub(super) cancel_amount: Number,
     #[serde(default)]
     pub(super) cancel_reason: Option<String>,
+    #[serde(default)]
+    pub(super) cancel_status: Option<String>,
 }
 
 /// Why a payment was declined.

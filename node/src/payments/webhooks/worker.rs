@@ -18,6 +18,7 @@ use futures::stream::{self, Stream};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Webhooks;
+use crate::payments::DifferenceKind;
 use crate::payments::review::Reviewed;
 
 /// Webhooks read at a time.
@@ -114,6 +115,10 @@ impl Webhooks {
                     performance = %row.performance, %order, ?difference,
                     "an order and the provider's record of it differ"
                 );
+                // The account may be open to be paid into again: nobody will tell of that once more.
+                if difference.kind == DifferenceKind::DepositReverted {
+                    return false;
+                }
             }
             Ok(reviewed) => {
                 tracing::debug!(performance = %row.performance, %order, ?reviewed, "looked at an order");

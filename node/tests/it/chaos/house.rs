@@ -97,6 +97,7 @@ impl Client {
                 seats_per_buyer_max: Some(1_000),
                 ..Limits::default()
             }),
+            deposit_ttl: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
             ..Performance::default()
         };
         let request = CreatePerformanceRequest {

@@ -3,6 +3,8 @@
 mod cancellation;
 mod coupon_orders;
 mod coupons;
+mod deposit_refunds;
+mod depositing;
 mod errors;
 mod house;
 mod limits;

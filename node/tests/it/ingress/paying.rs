@@ -211,6 +211,20 @@ async fn a_refund_goes_back_once_whatever_happens() {
     assert_eq!(captured, given_back);
 }
 
+/// The provider takes a refund, and does not have it done yet: it is asked about, and not sent again.
+#[tokio::test]
+async fn a_refund_that_has_not_arrived_is_waited_for() {
+    let shop =
+        Shop::build(Behaviour { cancel_takes_ms: 2_000, ..Behaviour::default() }, Plan::default()).await;
+    let hold = shop.house.hold("alice", &[0, 1]).await.expect("free seats");
+    let order = shop.pay(&hold, "key").await.expect("it is paid");
+    let mut orders = shop.house.orders.clone();
+    let part = orders.refund_order(refund(&order, &[0])).await.expect("it arrives").into_inner();
+    assert_eq!((part.state(), part.refunded_minor), (State::PartiallyRefunded, STALLS_MINOR));
+    assert_eq!(shop.simulator.provider().counts()["cancel"], 1);
+    assert_eq!(shop.books(), (2 * STALLS_MINOR, STALLS_MINOR));
+}
+
 #[tokio::test]
 async fn a_refund_that_cannot_be_leaves_the_seats_sold() {
     let shop = Shop::open().await;

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use earlybird_proto::v1::order::State;
 use earlybird_proto::v1::orders_client::OrdersClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
-use earlybird_proto::v1::{HoldSeatsRequest, Order, PayHoldRequest, RefundOrderRequest};
+use earlybird_proto::v1::{
+    GetOrderRequest, HoldSeatsRequest, Order, PayHoldRequest, RefundAccount, RefundOrderRequest,
+};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
@@ -91,12 +94,22 @@ impl Buyer {
 
     /// Gives seats back; none are all that are left.
     pub(super) async fn refund(&self, order: &Order, seats: &[u32]) -> Result<Order, Status> {
+        self.call_refund(order, seats, None).await
+    }
+
+    async fn call_refund(
+        &self,
+        order: &Order,
+        seats: &[u32],
+        refund_account: Option<RefundAccount>,
+    ) -> Result<Order, Status> {
         let request = RefundOrderRequest {
             name: order.name.clone(),
             buyer_id: self.name.clone(),
             seats: seats.into(),
             reason: "cannot come".into(),
             request_id: request_id(),
+            refund_account,
             ..Default::default()
         };
         let call = || {
@@ -104,6 +117,31 @@ impl Buyer {
             async move { orders.refund_order(request).await }
         };
         definite(call).await
+    }
+
+    /// Gives seats back that a deposit has paid for; none are all that are left.
+    pub(super) async fn refund_deposit(&self, order: &Order, seats: &[u32]) -> Result<Order, Status> {
+        let (bank_code, account_number) = ("20".into(), "12345678901".into());
+        let account = RefundAccount { bank_code, account_number, holder_name: self.name.clone() };
+        self.call_refund(order, seats, Some(account)).await
+    }
+
+    /// Waits until an order is in that state.
+    pub(super) async fn until(&self, order: &Order, state: State) -> Order {
+        let request = GetOrderRequest { name: order.name.clone() };
+        let began = Instant::now();
+        loop {
+            let call = || {
+                let (mut orders, request) = (self.orders.clone(), request.clone());
+                async move { orders.get_order(request).await }
+            };
+            let order = definite(call).await.expect("it is there");
+            if order.state() == state {
+                return order;
+            }
+            assert!(began.elapsed() < PATIENCE, "not {state:?}: {order:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Buys two seats and does with them what was planned.

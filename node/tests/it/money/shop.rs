@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use earlybird_proto::v1::order::State;
 use earlybird_proto::v1::orders_client::OrdersClient;
+use earlybird_proto::v1::refund::Reason;
 use earlybird_proto::v1::{ListOrdersRequest, Order};
 use toss_sim::{Behaviour, Simulator};
 
@@ -81,7 +82,7 @@ impl Shop {
         let shown = by_hold(
             orders
                 .iter()
-                .filter(|order| order.state() != State::Declined)
+                .filter(|order| order.state() != State::Declined && !is_reverted(order))
                 .map(|order| (number(&order.hold), (order.amount_minor, order.refunded_minor))),
         );
         assert_eq!(shown, self.books(), "the orders (left) and the provider's books (right) differ");
@@ -133,6 +134,11 @@ impl Shop {
             (hold.parse().expect("a number"), (line.captured_amount, line.refunded_amount))
         }))
     }
+}
+
+/// The bank took the money back, and the provider's books with it.
+fn is_reverted(order: &Order) -> bool {
+    order.refunds.iter().any(|refund| refund.reason() == Reason::DepositReverted)
 }
 
 fn by_hold(moves: impl Iterator<Item = (u64, (i64, i64))>) -> Moves {

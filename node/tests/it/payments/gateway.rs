@@ -65,6 +65,7 @@ fn refund(charge: &Charge, amount_minor: i64, attempt: u32) -> Cancellation {
         currency: "KRW".to_owned(),
         reason: format!("refund {attempt}"),
         idempotency_key: format!("cancel:{}:{attempt}", charge.payment.payment_key),
+        refund_account: None,
     }
 }
 
