@@ -88,11 +88,15 @@ pub(crate) struct Cancellation {
     pub(crate) refunds_per_second_max: usize,
 }
 
-/// How far the job has come: the last order that was looked at, and the refunds that the provider refused.
+/// How far the job has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cursor {
+    /// The last order that was looked at.
     order: u64,
+    /// Refunds that the provider refused.
     refused: u64,
+    /// Refunds that wait for somebody to name an account.
+    waiting: u64,
 }
 
 impl Cursor {
@@ -100,15 +104,39 @@ impl Cursor {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let numbers = text.split_once(' ').and_then(|(order, refused)| {
-            Some(Self { order: order.parse().ok()?, refused: refused.parse().ok()? })
-        });
-        numbers.ok_or_else(|| StepError::Fatal(format!("the cursor {text:?} is not one of this job")))
+        let numbers: Result<Vec<u64>, _> = text.split(' ').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[order, refused, waiting]) => Ok(Self { order, refused, waiting }),
+            _ => Err(StepError::Fatal(format!("the cursor {text:?} is not one of this job"))),
+        }
     }
 
     fn write(self) -> Box<str> {
-        format!("{} {}", self.order, self.refused).into()
+        format!("{} {} {}", self.order, self.refused, self.waiting).into()
     }
+
+    /// What somebody has to see to before all money is back; none when it is.
+    fn left(self) -> Option<String> {
+        let refused = (self.refused > 0).then(|| {
+            let what = "look at the orders that are still paid, and start the job again";
+            format!("refunds that the provider refused: {} ({what})", self.refused)
+        });
+        let waiting = (self.waiting > 0)
+            .then(|| format!("refunds that wait for accounts: {} (name them by RefundOrder)", self.waiting));
+        let left: Vec<String> = refused.into_iter().chain(waiting).collect();
+        (!left.is_empty()).then(|| left.join("; "))
+    }
+}
+
+/// What came of giving an order back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// Nothing is left of it.
+    Back,
+    /// The provider refused.
+    Refused,
+    /// It waits for somebody to name an account; from then on it goes on without the job.
+    AwaitsAccount,
 }
 
 /// An order that has something to go back.
@@ -140,8 +168,11 @@ impl JobKind for Cancellation {
         // Accounts that buyers were to pay into are closed.
         self.payments.wake_deposits(&shard.performance().id);
         let (owed, last) = shard.read(|state| self.next(state, cursor));
-        let refused = self.refund_all(&shard, &owed).await?;
-        let cursor = Cursor { order: last, refused: cursor.refused + refused };
+        let given = self.refund_all(&shard, &owed).await?;
+        let count = |what: Given| given.iter().filter(|given| **given == what).count() as u64;
+        let refused = cursor.refused + count(Given::Refused);
+        let waiting = cursor.waiting + count(Given::AwaitsAccount);
+        let cursor = Cursor { order: last, refused, waiting };
         let total = shard.read(|state| state.orders().count() as u64);
         let progress = JobProgress { cursor: cursor.write(), done: last, total: Some(total) };
         if last < total {
@@ -149,11 +180,11 @@ impl JobKind for Cancellation {
             tokio::time::sleep_until(second).await;
             return Ok(Step::More(progress));
         }
-        match cursor.refused {
-            0 => Ok(Step::Done(progress)),
-            refused => Err(StepError::Fatal(format!(
-                "the provider refused {refused} refunds; look at the orders that are still paid, and start the job again"
-            ))),
+        match cursor.left() {
+            None => Ok(Step::Done(progress)),
+            // Kept before the job fails, which shows how far it has come.
+            Some(_) if job.progress.done < last => Ok(Step::More(progress)),
+            Some(left) => Err(StepError::Fatal(left)),
         }
     }
 }
@@ -189,22 +220,18 @@ impl Cancellation {
         (owed, last)
     }
 
-    /// Refunds all at once, and waits for the provider's word on each. Returns how many it refused.
-    async fn refund_all(&self, shard: &Arc<Shard>, owed: &[Owed]) -> Result<u64, StepError> {
+    /// Refunds all at once, and waits for the provider's word on each.
+    async fn refund_all(&self, shard: &Arc<Shard>, owed: &[Owed]) -> Result<Vec<Given>, StepError> {
         let settled = join_all(owed.iter().map(|owed| self.refund(shard, owed)));
         let Ok(settled) = tokio::time::timeout(ANSWERS_WITHIN, settled).await else {
             return Err(StepError::Retry("the provider has not answered all refunds yet".to_owned()));
         };
-        let mut refused = 0;
-        for outcome in settled {
-            refused += u64::from(outcome?);
-        }
-        Ok(refused)
+        settled.into_iter().collect()
     }
 
-    /// Whether the provider refused it. A refund that was under way, and was one of some seats, leaves the rest of its order
-    /// to be refunded: the order is looked at until nothing is left.
-    async fn refund(&self, shard: &Arc<Shard>, owed: &Owed) -> Result<bool, StepError> {
+    /// A refund that was under way, and was one of some seats, leaves the rest of its order to be refunded: the order is
+    /// looked at until nothing is left.
+    async fn refund(&self, shard: &Arc<Shard>, owed: &Owed) -> Result<Given, StepError> {
         let (mut refund, mut order) = match owed {
             Owed::Refund(refund) => (Some(*refund), None),
             Owed::Order(order) => (None, Some(*order)),
@@ -215,11 +242,10 @@ impl Cancellation {
                 (None, Some(order)) => begin(shard, order).await?,
                 (None, None) => None,
             };
-            let Some(pending) = pending else { return Ok(false) };
+            let Some(pending) = pending else { return Ok(Given::Back) };
             match self.payments.refund(shard, pending).await {
-                RefundSettled::Failed { .. } => return Ok(true),
-                // The buyer or the house names one in their own time; the order shows that it waits.
-                RefundSettled::AccountNeeded => return Ok(false),
+                RefundSettled::Failed { .. } => return Ok(Given::Refused),
+                RefundSettled::AccountNeeded => return Ok(Given::AwaitsAccount),
                 RefundSettled::Unknown => {
                     return Err(StepError::Retry("a refund is not definite yet".to_owned()));
                 }
@@ -266,10 +292,21 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
         assert_eq!(Cursor::read(""), Ok(Cursor::default()));
-        let cursor = Cursor { order: u64::MAX, refused: 3 };
+        let cursor = Cursor { order: u64::MAX, refused: 3, waiting: 2 };
         assert_eq!(Cursor::read(&cursor.write()), Ok(cursor));
-        for bad in ["1", "1 ", " 1", "a 1", "1 2 3", "-1 2"] {
+        for bad in ["1", "1 2 ", " 1 2", "a 1 2", "1 2 3 4", "-1 2 3"] {
             assert!(Cursor::read(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_leaves_money_says_so() {
+        let left = |refused, waiting| Cursor { order: 9, refused, waiting }.left().unwrap_or_default();
+        assert_eq!(left(0, 0), "");
+        for (refused, waiting) in [(3, 0), (0, 2), (3, 2)] {
+            let told = left(refused, waiting);
+            assert_eq!(told.contains("the provider refused: 3"), refused > 0, "{told}");
+            assert_eq!(told.contains("wait for accounts: 2"), waiting > 0, "{told}");
         }
     }
 }

@@ -23,15 +23,30 @@ pub(crate) async fn durable(node: &Node, shard: &Shard, order: OrderId) -> Resul
         let deadline = shard.read(|state| state.order(order)?.deposit_deadline);
         message.virtual_account = account.map(|account| wire_account(account, deadline));
     }
-    if message.state() == v1::order::State::Refunding {
-        let refund = shard.read(|state| state.refund_without_asker(order));
-        let waits =
-            refund.is_some_and(|refund| node.payments.awaits_account(&shard.performance().id, refund));
-        if let Some(refund) = message.refunds.last_mut().filter(|_| waits) {
-            refund.set_state(v1::refund::State::AwaitingAccount);
-        }
-    }
+    show_awaited_account(node, &shard.performance().id, order, &mut message);
     Ok(message)
+}
+
+/// An order as the store has it, and whether its refund waits for an account: that is told of performances that this node
+/// owns.
+pub(crate) fn listed(node: &Node, row: &OrderRow) -> v1::Order {
+    let mut message = from_row(row);
+    show_awaited_account(node, &row.performance, OrderId(row.order.0), &mut message);
+    message
+}
+
+fn show_awaited_account(
+    node: &Node,
+    performance: &store::PerformanceId,
+    order: OrderId,
+    message: &mut v1::Order,
+) {
+    if message.state() == v1::order::State::Refunding
+        && node.payments.awaits_account(performance, order)
+        && let Some(refund) = message.refunds.last_mut()
+    {
+        refund.set_state(v1::refund::State::AwaitingAccount);
+    }
 }
 
 /// Where the buyer is to pay.
@@ -83,8 +98,7 @@ fn from_view(shard: &Shard, state: &State, order: &OrderView<'_>) -> v1::Order {
 }
 
 /// An order as the store has it.
-#[must_use]
-pub(crate) fn from_row(row: &OrderRow) -> v1::Order {
+fn from_row(row: &OrderRow) -> v1::Order {
     let performance = format!("performances/{}", row.performance);
     let numbers = |seats: &[store::Seat]| seats.iter().map(|seat| seat.0).collect();
     v1::Order {

@@ -123,7 +123,7 @@ impl Ingress {
         let last = rows.last().filter(|_| more);
         let next_page_token =
             last.map(|row| page::encode(listing, &OrderCursor::from(row))).unwrap_or_default();
-        let orders = rows.iter().map(order::from_row).collect();
+        let orders = rows.iter().map(|row| order::listed(&self.node, row)).collect();
         Ok(v1::ListOrdersResponse { orders, next_page_token })
     }
 }

@@ -17,45 +17,45 @@ use earlybird_persistence::{PerformanceId, RefundAccount, StoreError};
 use super::Payments;
 use super::confirming::RETRY_AFTER_MAX;
 use super::under_way::Task;
-use crate::shard::Shard;
 
 impl Payments {
-    /// Whether a refund that is pending waits for somebody to name an account.
-    pub(crate) fn awaits_account(&self, performance: &PerformanceId, refund: RefundId) -> bool {
-        self.awaiting_accounts.lock().contains(&(performance.clone(), refund))
+    /// Whether the refund of an order that is under way waits for somebody to name an account. Known to the owner.
+    pub(crate) fn awaits_account(&self, performance: &PerformanceId, order: OrderId) -> bool {
+        self.awaiting_accounts.lock().contains(&(performance.clone(), order))
     }
 
-    /// Notes that a refund waits for an account.
-    pub(super) fn await_account(&self, performance: &PerformanceId, refund: RefundId) {
-        tracing::warn!(%performance, %refund, "the refund of a deposit waits for an account that it can go to");
-        self.awaiting_accounts.lock().insert((performance.clone(), refund));
+    /// Notes that the refund of an order waits for an account.
+    pub(super) fn await_account(&self, performance: &PerformanceId, order: OrderId) {
+        tracing::warn!(%performance, %order, "the refund of a deposit waits for an account that it can go to");
+        self.awaiting_accounts.lock().insert((performance.clone(), order));
     }
 
     /// The account that a refund goes to, if one was named. It is looked for, so it is not awaited.
     pub(super) async fn take_up_account(
         &self,
         performance: &PerformanceId,
-        refund: RefundId,
         order: OrderId,
     ) -> Option<RefundAccount> {
-        let order = store::OrderId(order.0);
-        let account = self.until_stored(|| self.store.refund_account(performance, order)).await;
-        self.awaiting_accounts.lock().remove(&(performance.clone(), refund));
+        let account = self.kept_account(performance, order).await;
+        self.awaiting_accounts.lock().remove(&(performance.clone(), order));
         account
     }
 
-    /// Takes a refund up again that has ended for want of an account, if one was named while it ended.
-    pub(super) async fn look_for_account(self: &Arc<Self>, task: Task) {
-        let Task::Refund(performance, refund) = &task else { return };
-        if !self.awaits_account(performance, *refund) {
-            return;
+    /// Takes the refund of an order up again that has ended for want of an account, if one was named while it ended.
+    pub(super) async fn look_for_account(
+        self: &Arc<Self>,
+        performance: PerformanceId,
+        refund: RefundId,
+        order: OrderId,
+    ) {
+        if self.kept_account(&performance, order).await.is_some() {
+            drop(self.start(Task::Refund(performance, refund), true));
         }
-        let look = |shard: &Arc<Shard>| shard.read(|state| Some(state.refund(*refund)?.order));
-        let Ok(Some(order)) = self.on_shard(performance, look).await else { return };
+    }
+
+    async fn kept_account(&self, performance: &PerformanceId, order: OrderId) -> Option<RefundAccount> {
         let order = store::OrderId(order.0);
-        if self.until_stored(|| self.store.refund_account(performance, order)).await.is_some() {
-            drop(self.start(task, true));
-        }
+        self.until_stored(|| self.store.refund_account(performance, order)).await
     }
 
     /// Forgets the account that a refund went to.

@@ -135,8 +135,8 @@ pub struct Payments {
     clock: Arc<Clock>,
     coupons: Arc<Coupons>,
     under_way: Arc<UnderWay>,
-    /// Refunds that wait for somebody to name an account.
-    awaiting_accounts: Mutex<HashSet<(PerformanceId, RefundId)>>,
+    /// Orders whose refunds wait for somebody to name an account.
+    awaiting_accounts: Mutex<HashSet<(PerformanceId, OrderId)>>,
     outage: Outage,
     /// The directory owns nothing of this; set once the node is wired.
     directory: OnceLock<Weak<Directory>>,
@@ -181,10 +181,10 @@ impl Payments {
     pub async fn refund(self: &Arc<Self>, shard: &Arc<Shard>, refund: RefundId) -> RefundSettled {
         self.join(Task::Refund(shard.performance().id.clone(), refund)).await;
         let Some(shard) = self.current(shard).await else { return RefundSettled::Unknown };
+        let order = shard.read(|state| state.refund(refund).map(|refund| refund.order));
+        let waits = order.is_some_and(|order| self.awaits_account(&shard.performance().id, order));
         match outcome::refund_outcome(&shard, refund) {
-            RefundSettled::Unknown if self.awaits_account(&shard.performance().id, refund) => {
-                RefundSettled::AccountNeeded
-            }
+            RefundSettled::Unknown if waits => RefundSettled::AccountNeeded,
             settled => settled,
         }
     }
@@ -259,10 +259,12 @@ impl Payments {
                         payments.run_payment(performance, *order, asks_first, &ticket).await;
                     }
                     Task::Refund(performance, refund) => {
-                        payments.run_refund(performance, *refund, asks_first, &ticket).await;
-                        let task = ticket.task().clone();
+                        let (performance, refund) = (performance.clone(), *refund);
+                        let waiting = payments.run_refund(&performance, refund, asks_first, &ticket).await;
                         drop(ticket);
-                        payments.look_for_account(task).await;
+                        if let Some(order) = waiting {
+                            payments.look_for_account(performance, refund, order).await;
+                        }
                     }
                     Task::Reversion(performance, order) => {
                         payments.run_reversion(performance, *order, &ticket).await;

@@ -51,17 +51,18 @@ impl Payments {
         die_at("pay-noted");
     }
 
+    /// Returns the order, if its refund has ended for want of an account.
     pub(super) async fn run_refund(
         &self,
         performance: &PerformanceId,
         refund: RefundId,
         asks_first: bool,
         ticket: &Ticket,
-    ) {
+    ) -> Option<OrderId> {
         let look = |shard: &Arc<Shard>| shard.read(|state| repayment(performance, state, refund));
-        let Ok(Some(mut repayment)) = self.on_shard(performance, look).await else { return };
+        let Ok(Some(mut repayment)) = self.on_shard(performance, look).await else { return None };
         let order = repayment.order;
-        repayment.cancellation.refund_account = self.take_up_account(performance, refund, order).await;
+        repayment.cancellation.refund_account = self.take_up_account(performance, order).await;
         die_at("refund-begun");
         let word = self.final_word_on_refund(performance, &mut repayment, asks_first, ticket).await;
         die_at("refund-answered");
@@ -72,10 +73,14 @@ impl Payments {
         let action = match word {
             RefundWord::Done | RefundWord::Reverted => Action::CompleteRefund { refund },
             RefundWord::Refused(reason) => Action::FailRefund { refund, reason: reason.into() },
-            RefundWord::AccountNeeded => return self.await_account(performance, refund),
+            RefundWord::AccountNeeded => {
+                self.await_account(performance, order);
+                return Some(order);
+            }
         };
         self.note(performance, action).await;
         die_at("refund-noted");
+        None
     }
 
     /// The word on a refund, and nothing left open behind it.

@@ -33,17 +33,31 @@ impl Shop {
     }
 
     /// Cancels the performance, and waits for the job.
-    async fn cancel(&self) {
+    async fn cancel(&self) -> v1::Job {
         let request = v1::CancelPerformanceRequest { name: WITH_DEPOSITS.into(), ..Default::default() };
         let cancelled = self.house.admin.clone().cancel_performance(request).await.expect("it exists");
-        let get = v1::GetJobRequest { name: cancelled.into_inner().job };
+        self.finished(cancelled.into_inner().job).await
+    }
+
+    /// Does the cancellation's job once more.
+    async fn cancel_again(&self, job: &v1::Job) -> v1::Job {
+        let request = v1::StartJobRequest {
+            kind: job.kind.clone(),
+            arguments: job.arguments.clone(),
+            request_id: request_id(),
+        };
+        let started = JobsClient::new(self.house.server.channel()).start_job(request).await;
+        self.finished(started.expect("it can be done again").into_inner().name).await
+    }
+
+    async fn finished(&self, job: String) -> v1::Job {
+        let get = v1::GetJobRequest { name: job };
         let mut jobs = JobsClient::new(self.house.server.channel());
-        let job = eventually("the job ends", async || {
+        eventually("the job ends", async || {
             let job = jobs.get_job(get.clone()).await.expect("it exists").into_inner();
             (!matches!(job.state(), JobState::Pending | JobState::Running)).then_some(job)
         })
-        .await;
-        assert_eq!(job.state(), JobState::Succeeded, "{job:?}");
+        .await
     }
 
     /// Waits until the refund of an order waits for an account.
@@ -126,12 +140,17 @@ async fn a_cancelled_performance_closes_accounts_and_asks_for_others() {
     let mut shop = open(Behaviour::default()).await;
     let waiting = shop.await_deposit(&[0], "sim.virtual-account.1").await;
     let order = shop.deposited(&[1], "sim.virtual-account.cancel-INVALID_REFUND_ACCOUNT_INFO.2").await;
-    shop.cancel().await;
+    let job = shop.cancel().await;
+    assert_eq!((job.state(), job.done, job.total), (JobState::Failed, 2, Some(2)), "{job:?}");
+    assert!(job.error.contains("wait for accounts: 1"), "{job:?}");
     let declined = shop.until_it_is(&waiting, State::Declined).await;
     assert_eq!(declined.decline_reason, "PERFORMANCE_CANCELLED");
     shop.assert_closed("sim.virtual-account.1");
 
     shop.until_account_is_awaited(&order).await;
+    let list = v1::ListOrdersRequest { parent: WITH_DEPOSITS.into(), ..Default::default() };
+    let page = shop.house.orders.clone().list_orders(list).await.expect("a page").into_inner();
+    assert_eq!(page.orders.first(), shop.get(&order).await.as_ref());
     shop.house.server.kill9().await;
     shop.house.server.restart().await;
     shop.until_account_is_awaited(&order).await;
@@ -149,6 +168,7 @@ async fn a_cancelled_performance_closes_accounts_and_asks_for_others() {
     assert_eq!((refunded.state(), refunded.refunded_minor), (State::Refunded, STALLS_MINOR));
     assert_eq!(shop.refund(last).await.expect("a replay"), refunded);
     assert_eq!(shop.books(), (STALLS_MINOR, STALLS_MINOR));
+    assert_eq!(shop.cancel_again(&job).await.state(), JobState::Succeeded);
     let audit = v1::AuditPerformanceRequest { name: WITH_DEPOSITS.into() };
     let report = shop.house.admin.clone().audit_performance(audit).await.expect("a report").into_inner();
     assert!(report.clean, "{report:?}");
