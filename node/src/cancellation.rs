@@ -24,7 +24,7 @@ use futures::future::join_all;
 use crate::directory::{ActivateError, Directory};
 use crate::jobs::{Arguments, JobKind, Step, StepError, argument, only};
 use crate::payments::{Payments, RefundSettled};
-use crate::reply::Failure;
+use crate::reply::{Failure, Unavailable};
 use crate::shard::Shard;
 
 /// The kind of job.
@@ -97,6 +97,8 @@ struct Cursor {
     refused: u64,
     /// Refunds that wait for somebody to name an account.
     waiting: u64,
+    /// Refunds that were not definite when the job went on.
+    unsettled: u64,
 }
 
 impl Cursor {
@@ -106,13 +108,13 @@ impl Cursor {
         }
         let numbers: Result<Vec<u64>, _> = text.split(' ').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[order, refused, waiting]) => Ok(Self { order, refused, waiting }),
+            Ok(&[order, refused, waiting, unsettled]) => Ok(Self { order, refused, waiting, unsettled }),
             _ => Err(StepError::Fatal(format!("the cursor {text:?} is not one of this job"))),
         }
     }
 
     fn write(self) -> Box<str> {
-        format!("{} {} {}", self.order, self.refused, self.waiting).into()
+        format!("{} {} {} {}", self.order, self.refused, self.waiting, self.unsettled).into()
     }
 
     /// What somebody has to see to before all money is back; none when it is.
@@ -137,6 +139,8 @@ enum Given {
     Refused,
     /// It waits for somebody to name an account; from then on it goes on without the job.
     AwaitsAccount,
+    /// The provider has not said yet; it goes on without the job as well.
+    UnderWay,
 }
 
 /// An order that has something to go back.
@@ -172,13 +176,31 @@ impl JobKind for Cancellation {
         let count = |what: Given| given.iter().filter(|given| **given == what).count() as u64;
         let refused = cursor.refused + count(Given::Refused);
         let waiting = cursor.waiting + count(Given::AwaitsAccount);
-        let cursor = Cursor { order: last, refused, waiting };
+        let unsettled = cursor.unsettled + count(Given::UnderWay);
+        let cursor = Cursor { order: last, refused, waiting, unsettled };
         let total = shard.read(|state| state.orders().count() as u64);
         let progress = JobProgress { cursor: cursor.write(), done: last, total: Some(total) };
         if last < total {
             // The rate is bounded, however quick the provider is.
             tokio::time::sleep_until(second).await;
             return Ok(Step::More(progress));
+        }
+        // Nothing waited for what takes long, and now the job does: it ends when all is definite.
+        let (pending, paid) = shard.read(open_orders);
+        if pending > cursor.waiting {
+            if job.progress.done < last {
+                // Kept before the job gives its place to others.
+                return Ok(Step::More(progress));
+            }
+            return Err(StepError::Retry(format!(
+                "{} refunds are not definite yet",
+                pending - cursor.waiting
+            )));
+        }
+        if cursor.unsettled > 0 && paid > cursor.refused {
+            // What is left of orders of which some seats were on their way back; and what was refused meanwhile.
+            tokio::time::sleep_until(second).await;
+            return Ok(Step::More(JobProgress { cursor: Cursor::default().write(), done: 0, ..progress }));
         }
         match cursor.left() {
             None => Ok(Step::Done(progress)),
@@ -195,6 +217,7 @@ impl Cancellation {
         let directory = directory.ok_or_else(|| StepError::Retry("the node is going down".to_owned()))?;
         directory.shard(performance).await.map_err(|error| match error {
             ActivateError::NotFound => StepError::Fatal(format!("there is no performance {performance}")),
+            ActivateError::Unavailable(Unavailable::NotOwner) => StepError::Elsewhere,
             other => StepError::Retry(format!("{other:?}")),
         })
     }
@@ -220,13 +243,11 @@ impl Cancellation {
         (owed, last)
     }
 
-    /// Refunds all at once, and waits for the provider's word on each.
+    /// Refunds all at once, and waits a while for the provider's word on each: none of them keeps the others waiting.
     async fn refund_all(&self, shard: &Arc<Shard>, owed: &[Owed]) -> Result<Vec<Given>, StepError> {
-        let settled = join_all(owed.iter().map(|owed| self.refund(shard, owed)));
-        let Ok(settled) = tokio::time::timeout(ANSWERS_WITHIN, settled).await else {
-            return Err(StepError::Retry("the provider has not answered all refunds yet".to_owned()));
-        };
-        settled.into_iter().collect()
+        let settled = owed.iter().map(|owed| tokio::time::timeout(ANSWERS_WITHIN, self.refund(shard, owed)));
+        let settled = join_all(settled).await;
+        settled.into_iter().map(|given| given.unwrap_or(Ok(Given::UnderWay))).collect()
     }
 
     /// A refund that was under way, and was one of some seats, leaves the rest of its order to be refunded: the order is
@@ -246,15 +267,19 @@ impl Cancellation {
             match self.payments.refund(shard, pending).await {
                 RefundSettled::Failed { .. } => return Ok(Given::Refused),
                 RefundSettled::AccountNeeded => return Ok(Given::AwaitsAccount),
-                RefundSettled::Unknown => {
-                    return Err(StepError::Retry("a refund is not definite yet".to_owned()));
-                }
+                RefundSettled::Unknown => return Ok(Given::UnderWay),
                 RefundSettled::Refunded => {
                     order = shard.read(|state| state.refund(pending).map(|refund| refund.order));
                 }
             }
         }
     }
+}
+
+/// Orders with a refund that is not definite, and orders that are paid still.
+fn open_orders(state: &State) -> (u64, u64) {
+    let count = |wanted| state.orders().filter(|order| order.state == wanted).count() as u64;
+    (count(OrderStateName::Refunding), count(OrderStateName::Paid))
 }
 
 /// Begins to refund all that is left of an order. None when nothing is left, or another refund was quicker.
@@ -292,16 +317,17 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_was_written() {
         assert_eq!(Cursor::read(""), Ok(Cursor::default()));
-        let cursor = Cursor { order: u64::MAX, refused: 3, waiting: 2 };
+        let cursor = Cursor { order: u64::MAX, refused: 3, waiting: 2, unsettled: 1 };
         assert_eq!(Cursor::read(&cursor.write()), Ok(cursor));
-        for bad in ["1", "1 2 ", " 1 2", "a 1 2", "1 2 3 4", "-1 2 3"] {
+        for bad in ["1", "1 2 3 ", " 1 2 3", "a 1 2 3", "1 2 3", "1 2 3 4 5", "-1 2 3 4"] {
             assert!(Cursor::read(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn a_job_that_leaves_money_says_so() {
-        let left = |refused, waiting| Cursor { order: 9, refused, waiting }.left().unwrap_or_default();
+        let left =
+            |refused, waiting| Cursor { order: 9, refused, waiting, unsettled: 0 }.left().unwrap_or_default();
         assert_eq!(left(0, 0), "");
         for (refused, waiting) in [(3, 0), (0, 2), (3, 2)] {
             let told = left(refused, waiting);

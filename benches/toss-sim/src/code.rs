@@ -66,6 +66,11 @@ codes! {
 
     ALREADY_CANCELED_PAYMENT 400 "This is a payment that has already been canceled.",
     INVALID_REFUND_ACCOUNT_INFO 400 "The account of the refund is missing or does not match its holder.",
+    INVALID_REFUND_ACCOUNT_NUMBER 400 "The number of the refund's account is wrong.",
+    INVALID_BANK 400 "There is no such bank.",
+    REFUND_REJECTED 400 "The bank rejected the refund.",
+    FORBIDDEN_BANK_REFUND_REQUEST 403 "The bank takes no refunds at this time.",
+    EXCEED_CANCEL_AMOUNT_DISCOUNT_AMOUNT 403 "The amount is more than the discount allows.",
     NOT_MATCHES_REFUNDABLE_AMOUNT 400 "The refundable amount does not match.",
     NOT_CANCELABLE_AMOUNT 403 "This amount can not be canceled.",
     FORBIDDEN_CONSECUTIVE_REQUEST 403 "Repeated requests are not allowed. Please try again in a few minutes.",

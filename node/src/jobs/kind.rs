@@ -33,6 +33,9 @@ pub enum StepError {
     /// It is tried again after a while.
     #[error("{0}")]
     Retry(String),
+    /// Another node owns what it is about: one of the others is to take it.
+    #[error("another node owns what it is about")]
+    Elsewhere,
     /// It never succeeds: the job has failed.
     #[error("{0}")]
     Fatal(String),

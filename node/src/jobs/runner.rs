@@ -130,6 +130,10 @@ impl Jobs {
                     is_done = true;
                 }
                 Err(StepError::Fatal(why)) => return Some(JobEnd::Failed(why.into())),
+                Err(StepError::Elsewhere) => {
+                    self.give_up(held, RETRY_AFTER).await;
+                    return None;
+                }
                 Err(StepError::Retry(why)) => {
                     tracing::warn!(job = %held.job.id, why, "a step of a job failed; it is tried again");
                     // Its place goes to whatever else there is to do: what fails for hours keeps no other job waiting.

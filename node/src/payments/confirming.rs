@@ -9,14 +9,16 @@
 //!  └──────┴ pause: a webhook ends it, or time, twice as long each time
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_engine::OrderId;
+use earlybird_engine::{OrderId, OrderStateName, RefundState, State};
 use tokio::time::Instant;
 
 use super::reference::confirm_key;
-use super::under_way::Ticket;
+use super::under_way::{Task, Ticket};
 use super::{Charge, Confirmation, Deposit, GatewayError, PaymentRecord, PaymentState, Payments};
+use crate::shard::Shard;
 
 /// Longest pause between two questions to the provider.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
@@ -46,26 +48,27 @@ pub(super) struct Bill {
 }
 
 impl Payments {
-    /// Confirms and asks until the word is definite. `asks_first`: the charge may have been made by an earlier run.
-    pub(super) async fn word_on(&self, bill: &mut Bill, asks_first: bool, ticket: &Ticket) -> Word {
+    /// Confirms and asks until the word is definite; none when it is not this node's to ask any more. `asks_first`: the charge
+    /// may have been made by an earlier run.
+    pub(super) async fn word_on(&self, bill: &mut Bill, asks_first: bool, ticket: &Ticket) -> Option<Word> {
         if bill.charge.amount_minor == 0 {
             // Nothing to capture, and no provider takes a charge of nothing.
-            return Word::Captured;
+            return Some(Word::Captured);
         }
         let mut pause = self.options.retry_after;
         let (mut answered, mut unanswered) = (0, 0);
         let mut silent_until = Instant::now();
         if asks_first && let Ok(Heard::Word(word)) = self.ask(&bill.charge).await {
-            return word;
+            return Some(word);
         }
         loop {
             let attempt = 1 + answered + unanswered / UNANSWERED_PER_KEY;
             bill.charge.idempotency_key =
                 confirm_key(&bill.charge.payment.order_reference, bill.order, attempt);
             let is_answered = match self.permitted(self.gateway.confirm(&bill.charge)).await {
-                Ok(Confirmation::Captured) => return Word::Captured,
-                Ok(Confirmation::AwaitingDeposit(deposit)) => return Word::AwaitingDeposit(deposit),
-                Err(GatewayError::Declined(reason)) => return Word::Declined(reason),
+                Ok(Confirmation::Captured) => return Some(Word::Captured),
+                Ok(Confirmation::AwaitingDeposit(deposit)) => return Some(Word::AwaitingDeposit(deposit)),
+                Err(GatewayError::Declined(reason)) => return Some(Word::Declined(reason)),
                 Err(GatewayError::Unknown { is_answered, .. }) => is_answered,
                 Err(GatewayError::Misconfigured(_)) => false,
             };
@@ -76,16 +79,35 @@ impl Payments {
                 unanswered += 1
             }
             match self.ask(&bill.charge).await {
-                Ok(Heard::Word(word)) => return word,
+                Ok(Heard::Word(word)) => return Some(word),
                 Ok(Heard::Nothing) if is_answered && silent_until.elapsed() >= UNHEARD_OF_MAX => {
-                    return Word::Declined("NOT_FOUND_PAYMENT".to_owned());
+                    return Some(Word::Declined("NOT_FOUND_PAYMENT".to_owned()));
                 }
                 Ok(Heard::Nothing) if is_answered => {}
                 Ok(Heard::Nothing | Heard::Open) | Err(_) => silent_until = Instant::now(),
             }
             ticket.pause(pause).await;
             pause = (pause * 2).min(RETRY_AFTER_MAX);
+            if !self.is_due(ticket.task()).await {
+                return None;
+            }
         }
+    }
+
+    /// Whether a task is still to be done, and by this node: while it waited, the performance may have gone to another node,
+    /// which ended it, and even come back.
+    pub(super) async fn is_due(&self, task: &Task) -> bool {
+        let is_due = |state: &State| match task {
+            Task::Payment(_, order) => is_in(state, *order, OrderStateName::Paying),
+            Task::Reversion(_, order) => is_in(state, *order, OrderStateName::Paid),
+            Task::Refund(_, refund) => {
+                state.refund(*refund).is_some_and(|refund| *refund.state == RefundState::Pending)
+            }
+        };
+        let (Task::Payment(performance, _) | Task::Reversion(performance, _) | Task::Refund(performance, _)) =
+            task;
+        let look = |shard: &Arc<Shard>| shard.read(is_due).then_some(());
+        matches!(self.on_shard(performance, look).await, Ok(Some(())))
     }
 
     /// Asks what became of a charge.
@@ -107,6 +129,10 @@ impl Payments {
         self.outage.note(&outcome);
         outcome
     }
+}
+
+fn is_in(state: &State, order: OrderId, wanted: OrderStateName) -> bool {
+    state.order(order).is_some_and(|order| order.state == wanted)
 }
 
 /// What the provider's record says of a charge.

@@ -58,7 +58,7 @@ impl Payments {
         match self.await_deposit(performance, bill, deposit).await {
             Awaited::Deposit => {}
             Awaited::NotAllowed => {
-                return Some(self.close_account(bill, "VIRTUAL_ACCOUNT_NOT_ALLOWED", ticket).await);
+                return self.close_account(bill, "VIRTUAL_ACCOUNT_NOT_ALLOWED", ticket).await;
             }
             Awaited::Over => return None,
         }
@@ -70,7 +70,7 @@ impl Payments {
             let left = Duration::from_millis(deadline.0.saturating_sub(self.clock.now().0));
             if left.is_zero() {
                 ticket.set_stage(Stage::Working);
-                return Some(self.close_account(bill, reason, ticket).await);
+                return self.close_account(bill, reason, ticket).await;
             }
             ticket.pause(left.min(pause)).await;
             match self.ask(&bill.charge).await {
@@ -140,8 +140,9 @@ impl Payments {
         let look =
             |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order, OrderStateName::Paid));
         let Ok(Some(bill)) = self.on_shard(performance, look).await else { return };
-        if self.close_account(&bill, REVERSION_MARK, ticket).await == Word::Captured {
-            return;
+        match self.close_account(&bill, REVERSION_MARK, ticket).await {
+            None | Some(Word::Captured) => return,
+            Some(Word::Declined(_) | Word::AwaitingDeposit(_)) => {}
         }
         die_at("reversion-closed");
         let note = "the bank took the deposit back".into();
@@ -149,8 +150,9 @@ impl Payments {
         die_at("reversion-noted");
     }
 
-    /// Closes the account at the provider. The deposit may come at the last moment: then it counts.
-    pub(super) async fn close_account(&self, bill: &Bill, reason: &str, ticket: &Ticket) -> Word {
+    /// Closes the account at the provider; none when it is not this node's to close any more. The deposit may come at the last
+    /// moment: then it counts.
+    pub(super) async fn close_account(&self, bill: &Bill, reason: &str, ticket: &Ticket) -> Option<Word> {
         let mut attempt = 1;
         let mut pause = self.options.retry_after;
         loop {
@@ -164,11 +166,11 @@ impl Payments {
             };
             // It is asked before it is closed, and after: money that is there must not be sent back.
             match self.ask(&bill.charge).await {
-                Ok(Heard::Word(Word::Declined(_))) => return Word::Declined(reason.to_owned()),
-                Ok(Heard::Word(Word::Captured)) => return Word::Captured,
+                Ok(Heard::Word(Word::Declined(_))) => return Some(Word::Declined(reason.to_owned())),
+                Ok(Heard::Word(Word::Captured)) => return Some(Word::Captured),
                 Ok(Heard::Word(Word::AwaitingDeposit(_)) | Heard::Open | Heard::Nothing) => {
                     match self.permitted(self.gateway.cancel(&cancellation)).await {
-                        Ok(()) => return Word::Declined(reason.to_owned()),
+                        Ok(()) => return Some(Word::Declined(reason.to_owned())),
                         Err(GatewayError::Unknown { is_answered: false, .. }) => {}
                         Err(_) => attempt += 1,
                     }
@@ -177,6 +179,9 @@ impl Payments {
             }
             ticket.pause(pause).await;
             pause = (pause * 2).min(RETRY_AFTER_MAX);
+            if !self.is_due(ticket.task()).await {
+                return None;
+            }
         }
     }
 }

@@ -8,8 +8,16 @@ use super::reference::cancel_key;
 use super::under_way::Ticket;
 use super::{CancelState, Cancellation, GatewayError, PaymentRecord, PaymentState, Payments};
 
-/// What the provider says when it needs an account and has none, or one that does not exist.
+/// What is said when the provider needs an account and was given none.
 const ACCOUNT_REFUSED: &str = "INVALID_REFUND_ACCOUNT_INFO";
+/// What the provider says of an account that it cannot pay into, or when it was given none.
+const ACCOUNT_REFUSALS: [&str; 5] = [
+    ACCOUNT_REFUSED,
+    "INVALID_REFUND_ACCOUNT_NUMBER",
+    "INVALID_BANK",
+    "FORBIDDEN_BANK_REFUND_REQUEST",
+    "REFUND_REJECTED",
+];
 
 /// A definite word on a refund.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,15 +60,16 @@ pub(super) struct Repayment {
 }
 
 impl Payments {
-    /// Cancels and asks until the word is definite. `asks_first`: an earlier run may have given the money back.
+    /// Cancels and asks until the word is definite; none when it is not this node's to ask any more. `asks_first`: an earlier run
+    /// may have given the money back.
     pub(super) async fn word_on_refund(
         &self,
         repayment: &mut Repayment,
         asks_first: bool,
         ticket: &Ticket,
-    ) -> RefundWord {
+    ) -> Option<RefundWord> {
         if repayment.cancellation.amount_minor == Some(0) {
-            return RefundWord::Done;
+            return Some(RefundWord::Done);
         }
         let mut pause = self.options.retry_after;
         let mut attempt = 1;
@@ -73,34 +82,40 @@ impl Payments {
                 let reference = &cancellation.payment.order_reference;
                 cancellation.idempotency_key = cancel_key(reference, repayment.refund, named_by, attempt);
                 match self.permitted(self.gateway.cancel(cancellation)).await {
-                    Ok(()) => return RefundWord::Done,
+                    Ok(()) => return Some(RefundWord::Done),
                     Err(GatewayError::Declined(reason))
-                        if reason == ACCOUNT_REFUSED && !repayment.is_asked_for =>
+                        if ACCOUNT_REFUSALS.contains(&&*reason) && !repayment.is_asked_for =>
                     {
-                        return RefundWord::AccountNeeded;
+                        return Some(RefundWord::AccountNeeded);
                     }
-                    Err(GatewayError::Declined(reason)) => return RefundWord::Refused(reason),
+                    Err(GatewayError::Declined(reason)) => return Some(RefundWord::Refused(reason)),
                     Err(GatewayError::Unknown { is_answered, .. }) => attempt += u32::from(is_answered),
                     Err(GatewayError::Misconfigured(_)) => {}
                 }
                 metrics::counter!("earlybird_refunds_unknown_total").increment(1);
                 ticket.pause(pause).await;
                 pause = (pause * 2).min(RETRY_AFTER_MAX);
+                if !self.is_due(ticket.task()).await {
+                    return None;
+                }
             }
             let found = self.permitted(self.gateway.find(&repayment.cancellation.payment)).await;
             match found.map(|record| record.map_or(Standing::Open, |record| repayment.standing(&record))) {
-                Ok(Standing::Done) => return RefundWord::Done,
-                Ok(Standing::Reverted) => return RefundWord::Reverted,
+                Ok(Standing::Done) => return Some(RefundWord::Done),
+                Ok(Standing::Reverted) => return Some(RefundWord::Reverted),
                 Ok(Standing::Open) if lacks_account && repayment.is_asked_for => {
-                    return RefundWord::Refused(ACCOUNT_REFUSED.to_owned());
+                    return Some(RefundWord::Refused(ACCOUNT_REFUSED.to_owned()));
                 }
-                Ok(Standing::Open) if lacks_account => return RefundWord::AccountNeeded,
+                Ok(Standing::Open) if lacks_account => return Some(RefundWord::AccountNeeded),
                 Ok(Standing::Open) => may_cancel = true,
                 // Without a definite answer to the question nothing is sent again.
                 Ok(Standing::UnderWay) | Err(_) => {
                     may_cancel = false;
                     ticket.pause(pause).await;
                     pause = (pause * 2).min(RETRY_AFTER_MAX);
+                    if !self.is_due(ticket.task()).await {
+                        return None;
+                    }
                 }
             }
         }

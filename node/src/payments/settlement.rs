@@ -8,6 +8,7 @@ use earlybird_persistence::PerformanceId;
 use super::confirming::{Bill, Word};
 use super::reference::{REVERSION_MARK, order_reference, refund_mark};
 use super::refunding::{RefundWord, Repayment};
+use super::shards::Noted;
 use super::under_way::Ticket;
 use super::{Cancellation, Charge, PaymentName, Payments};
 use crate::failpoint::die_at;
@@ -25,7 +26,7 @@ impl Payments {
             |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order, OrderStateName::Paying));
         let Ok(Some(mut bill)) = self.on_shard(performance, look).await else { return };
         die_at("pay-begun");
-        let mut word = self.word_on(&mut bill, asks_first, ticket).await;
+        let Some(mut word) = self.word_on(&mut bill, asks_first, ticket).await else { return };
         let is_deposit = matches!(word, Word::AwaitingDeposit(_));
         if let Word::AwaitingDeposit(deposit) = word {
             let Some(at_last) = self.word_on_deposit(performance, &bill, deposit, ticket).await else {
@@ -37,7 +38,13 @@ impl Payments {
         // What may have changed since the last question: a payment captured after all, a deposit taken back.
         let may_change = is_deposit || matches!(word, Word::Declined(_));
         match word {
-            Word::Captured => drop(self.note(performance, Action::ConfirmPayment { order }).await),
+            Word::Captured => {
+                let noted = self.note(performance, Action::ConfirmPayment { order }).await;
+                if matches!(noted, Noted::Rejected(_)) {
+                    // Declined meanwhile, by another owner: the money is late.
+                    drop(self.review(performance, order, true).await);
+                }
+            }
             Word::Declined(reason) => {
                 let reason = reason.into();
                 self.note(performance, Action::DeclinePayment { order, reason }).await;
@@ -64,7 +71,7 @@ impl Payments {
         let order = repayment.order;
         repayment.cancellation.refund_account = self.take_up_account(performance, order).await;
         die_at("refund-begun");
-        let word = self.final_word_on_refund(performance, &mut repayment, asks_first, ticket).await;
+        let word = self.final_word_on_refund(performance, &mut repayment, asks_first, ticket).await?;
         die_at("refund-answered");
         // Before the word is noted: from there on another refund of the order may have an account of its own.
         if let Some(account) = &repayment.cancellation.refund_account {
@@ -90,21 +97,21 @@ impl Payments {
         repayment: &mut Repayment,
         asks_first: bool,
         ticket: &Ticket,
-    ) -> RefundWord {
-        let mut word = self.word_on_refund(repayment, asks_first, ticket).await;
+    ) -> Option<RefundWord> {
+        let mut word = self.word_on_refund(repayment, asks_first, ticket).await?;
         let order = repayment.order;
         while word == RefundWord::Reverted {
             let look = |shard: &Arc<Shard>| {
                 shard.read(|state| bill(performance, state, order, OrderStateName::Refunding))
             };
-            let Ok(Some(bill)) = self.on_shard(performance, look).await else { return word };
-            match self.close_account(&bill, REVERSION_MARK, ticket).await {
+            let Ok(Some(bill)) = self.on_shard(performance, look).await else { return None };
+            match self.close_account(&bill, REVERSION_MARK, ticket).await? {
                 // It was paid into again, and that goes back as well.
-                Word::Captured => word = self.word_on_refund(repayment, true, ticket).await,
-                Word::Declined(_) | Word::AwaitingDeposit(_) => return word,
+                Word::Captured => word = self.word_on_refund(repayment, true, ticket).await?,
+                Word::Declined(_) | Word::AwaitingDeposit(_) => return Some(word),
             }
         }
-        word
+        Some(word)
     }
 }
 

@@ -5,5 +5,5 @@ ON CONFLICT (performance_id, order_id) DO UPDATE SET
     order_reference = excluded.order_reference,
     bank_code = excluded.bank_code,
     account_number = excluded.account_number,
-    secret = excluded.secret,
+    secret = CASE WHEN excluded.secret = '' THEN deposit_account.secret ELSE excluded.secret END,
     deadline_ms = excluded.deadline_ms

@@ -148,14 +148,15 @@ impl Webhooks {
     /// Whether nothing can come of it: the order's settlement is asking the provider anyway, or what is told is durable here.
     /// Every payment and refund is told by a webhook, and most of them end here, without a write.
     fn is_known(&self, performance: &PerformanceId, order: OrderId, hint: Option<&str>) -> bool {
-        if self.payments.under_way.nudge(&Task::Payment(performance.clone(), order)) {
-            return true;
-        }
+        // A task of a performance that has gone to another node ends unheard.
         let Some(shard) =
             self.directory.upgrade().and_then(|directory| directory.active(performance.as_str()))
         else {
             return false;
         };
+        if self.payments.under_way.nudge(&Task::Payment(performance.clone(), order)) {
+            return true;
+        }
         let committed = shard.committed();
         let state = shard.read(|state| {
             let order = state.order(order).filter(|order| order.last_sequence <= committed)?;
