@@ -156,15 +156,17 @@ impl Node {
         snapshots::start(Arc::clone(&store), Arc::clone(&clock), snapshots_asked)
             .context("cannot start the thread for snapshots")?;
         cluster.own(&directory).await?;
-        cluster.gossip().await?;
         let mut tasks = spawn_tasks(&options, &store, &clock, &directory, &payments, &lanes, snapshot_asker);
         for task in [
             Arc::clone(&cluster).keep().boxed(),
+            Arc::clone(&cluster).follow().boxed(),
             Arc::clone(&cluster).bury().boxed(),
             Arc::clone(&cluster).balance().boxed(),
         ] {
             tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(task))));
         }
+        // Looking up names may take longer than a lease.
+        cluster.gossip().await?;
         let webhooks =
             Webhooks::new(Arc::clone(&store), Arc::clone(&clock), &directory, Arc::clone(&payments));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(vital(Arc::clone(&webhooks).run()))));

@@ -33,6 +33,8 @@ const PREPARE_MAX: Duration = Duration::from_secs(3);
 const SEAL_MAX: Duration = Duration::from_secs(1);
 /// How long the states may take on their way.
 const RECEIVE_MAX: Duration = Duration::from_secs(3);
+/// Pause between two looks at who owns a bucket.
+const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 /// How long another node may take to hand a bucket over.
 const HAND_OVER_MAX: Duration = Duration::from_secs(10);
 /// Largest message between nodes: a state of a large house with long waitlists.
@@ -70,13 +72,16 @@ pub(crate) struct HandedOver {
 impl Cluster {
     /// Sees to it that `bucket` goes from `from` to `to`, wherever this is called.
     pub(crate) async fn move_bucket(
-        &self,
+        self: &Arc<Self>,
         bucket: Bucket,
         from: &NodeId,
         to: &NodeId,
     ) -> Result<HandedOver, HandoffError> {
         if *from == self.node {
-            return self.hand_over(bucket, to).await;
+            // A task of its own: whoever asked may go away, and a handoff should not stop in the middle.
+            let (cluster, to) = (Arc::clone(self), to.clone());
+            let handing = tokio::spawn(async move { cluster.hand_over(bucket, &to).await });
+            return handing.await.unwrap_or(Err(HandoffError::Refused));
         }
         let mut peer = self.peer(from)?;
         let mut request =
@@ -109,17 +114,17 @@ impl Cluster {
         let moving = directory.begin_move(bucket).ok_or(HandoffError::UnderWay(bucket))?;
         let sealing = tokio::time::timeout(SEAL_MAX, moving.seal());
         let states = sealing.await.map_err(|_| HandoffError::NotFlushed)?;
+        let is_unread = directory.is_unread(bucket);
         let epoch = match self.store.transfer(bucket, epoch, to).await {
             Ok(Some(epoch)) => epoch,
             Ok(None) => return Err(HandoffError::Refused),
             Err(error) => {
-                // It may have been transferred: the view, once it can be read, says so.
-                self.suspect();
+                self.until_known(bucket).await;
                 return Err(error.into());
             }
         };
-        moving.gone();
-        let sent = self.send_states(&mut peer, bucket, epoch, states).await;
+        moving.gone(epoch);
+        let sent = self.send_states(&mut peer, bucket, epoch, states, is_unread).await;
         let pause = began.elapsed();
         if let Err(status) = sent {
             tracing::warn!(%bucket, %to, %status, "the states did not arrive; the new owner loads them from the store");
@@ -131,12 +136,27 @@ impl Cluster {
         Ok(HandedOver { epoch, pause })
     }
 
+    /// Waits until it is known who owns a bucket whose transfer has no answer. Until then nobody here may speak for it; when
+    /// the lease is over, nobody does anyway.
+    async fn until_known(&self, bucket: Bucket) {
+        while self.lease.holds() && !self.over.is_cancelled() {
+            // Ends the statement, should it still be under way.
+            let ended = self.store.heads(&[]).await;
+            if ended.is_ok() && self.refresh().await.is_ok() {
+                return;
+            }
+            tracing::debug!(%bucket, "cannot tell yet whether it was handed over");
+            tokio::time::sleep(UNKNOWN_PAUSE).await;
+        }
+    }
+
     async fn send_states(
         &self,
         peer: &mut PeerClient<Channel>,
         bucket: Bucket,
         epoch: Epoch,
         states: Vec<Sealed>,
+        is_unread: bool,
     ) -> Result<(), Status> {
         let message =
             |performance: String, snapshot: Bytes, last_at_ms: u64, stored_snapshot: u64| ReceiveRequest {
@@ -146,6 +166,7 @@ impl Cluster {
                 snapshot,
                 last_at_ms,
                 stored_snapshot,
+                is_unread,
             };
         let mut messages: Vec<ReceiveRequest> = states
             .into_iter()

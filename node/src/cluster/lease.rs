@@ -17,12 +17,15 @@ const UNGUARDED: u64 = u64::MAX;
 pub(crate) struct Lease {
     /// On the clock since the machine was started.
     until_ms: AtomicU64,
+    /// It has lasted without a gap since then, on the same clock.
+    since_ms: AtomicU64,
 }
 
 impl Lease {
     /// A lease that is over until it is renewed, or for a node alone (`guarded` is false) one that never is.
     pub(crate) fn new(guarded: bool) -> Self {
-        Self { until_ms: AtomicU64::new(if guarded { 0 } else { UNGUARDED }) }
+        let until_ms = AtomicU64::new(if guarded { 0 } else { UNGUARDED });
+        Self { until_ms, since_ms: AtomicU64::new(0) }
     }
 
     /// Whether it lasts.
@@ -35,8 +38,19 @@ impl Lease {
 
     /// It was renewed for `span`, by a statement that was sent when the machine had been up for `sent`.
     pub(crate) fn renewed(&self, sent: Duration, span: Duration) {
+        if !self.holds() {
+            self.since_ms.store(millis(uptime()), Ordering::Release);
+        }
         // The largest value stays the largest.
         self.until_ms.fetch_max(millis(sent + span), Ordering::AcqRel);
+    }
+
+    /// For how long it has lasted without a gap.
+    pub(crate) fn unbroken(&self) -> Duration {
+        let now_ms = millis(uptime());
+        let lasted_ms =
+            if self.holds() { now_ms.saturating_sub(self.since_ms.load(Ordering::Acquire)) } else { 0 };
+        Duration::from_millis(lasted_ms)
     }
 
     /// This run is over, whatever the clock says.
@@ -63,6 +77,7 @@ mod tests {
         lease.renewed(uptime(), Duration::from_secs(60));
         lease.renewed(long_ago, Duration::from_secs(3));
         assert!(lease.holds(), "an answer that comes late takes nothing back");
+        assert!(lease.unbroken() < Duration::from_secs(3), "it was over in between");
         lease.end();
         assert!(!lease.holds());
     }

@@ -53,6 +53,13 @@ pub(crate) const FORWARDED: &str = "earlybird-forwarded";
 /// to come back, and does not fill the node meanwhile.
 pub(crate) const OWNER_WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// How often a command that waits looks where its performance is.
+pub(crate) const OWNER_LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// The view is not read more often than this, however many suspect it.
+const VIEWS_APART: Duration = Duration::from_millis(20);
+/// When buckets that could not be claimed are tried again.
+const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// A lease is renewed so many times in its span.
 const RENEWALS_PER_LEASE: u32 = 3;
 /// How often nodes whose lease is over are looked for.
@@ -175,7 +182,8 @@ impl Cluster {
     pub(crate) async fn own(&self, directory: &Arc<Directory>) -> anyhow::Result<()> {
         // Once, by the node that made both.
         drop(self.directory.set(Arc::downgrade(directory)));
-        self.refresh().await.context("cannot claim the buckets")
+        self.refresh().await.context("cannot claim the buckets")?;
+        Ok(())
     }
 
     pub(crate) fn lease(&self) -> Arc<Lease> {
@@ -236,16 +244,15 @@ impl Cluster {
         self.stale.notify_one();
     }
 
-    /// Renews the lease and follows the view, until this run is over.
+    /// Renews the lease until this run is over. Nothing else is done here, so that nothing keeps a renewal waiting.
     pub(crate) async fn keep(self: Arc<Self>) {
         let mut renewals = interval(self.options.lease / RENEWALS_PER_LEASE);
         loop {
-            let answered = tokio::select! {
-                _ = renewals.tick() => self.renew().await,
-                () = self.stale.notified() => self.refresh().await,
+            tokio::select! {
+                _ = renewals.tick() => {}
                 () = self.over.cancelled() => return,
-            };
-            match answered {
+            }
+            match self.renew().await {
                 Ok(()) => self.heard.note(),
                 Err(error) => {
                     metrics::counter!("earlybird_cluster_lease_failures_total").increment(1);
@@ -261,12 +268,36 @@ impl Cluster {
         match self.store.renew(&self.node, self.incarnation, self.options.lease).await? {
             Some(version) => {
                 self.lease.renewed(sent, self.options.lease);
-                if version == self.view().version { Ok(()) } else { self.refresh().await }
+                if version != self.view_version() {
+                    self.suspect();
+                }
             }
-            None => {
-                self.end();
-                Ok(())
+            None => self.end(),
+        }
+        Ok(())
+    }
+
+    /// Follows the view until this run is over: reads it whenever somebody suspects that it has changed.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stale.notified() => {}
+                () = self.over.cancelled() => return,
             }
+            let pause = match self.refresh().await {
+                Ok(true) => VIEWS_APART,
+                Ok(false) => {
+                    self.suspect();
+                    CLAIM_AGAIN_AFTER
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot follow the view yet");
+                    self.suspect();
+                    CLAIM_AGAIN_AFTER
+                }
+            };
+            // Many may suspect it at once; one look does for all of them.
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -285,13 +316,21 @@ impl Cluster {
         self.over.cancel();
     }
 
-    /// Declares dead whose lease is over, again and again, until this run is over itself.
+    /// Declares dead whose lease is over, again and again, until this run is over itself. Only while its own lease has lasted
+    /// without a gap for as long as a lease is: after an outage of the store the leases of all are over, and every node
+    /// needs the time to renew.
     pub(crate) async fn bury(self: Arc<Self>) {
+        if !self.options.has_peers {
+            return;
+        }
         let mut rounds = interval(BURY_EVERY);
         loop {
             tokio::select! {
                 _ = rounds.tick() => {}
                 () = self.over.cancelled() => return,
+            }
+            if self.lease.unbroken() < self.options.lease {
+                continue;
             }
             match self.store.declare_dead().await {
                 Ok(dead) if dead.is_empty() => {}
@@ -309,13 +348,13 @@ impl Cluster {
     }
 
     /// Reads the view and acts on it: what was lost is let go, what was gained is served, and what nobody owns is claimed
-    /// if it should be here.
+    /// if it should be here. Returns whether nothing is left to claim.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+    pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
         let _one_at_a_time = self.refreshing.lock().await;
-        let Some(directory) = self.directory() else { return Ok(()) };
+        let Some(directory) = self.directory() else { return Ok(true) };
         loop {
             let view = Arc::new(View::new(self.store.view().await?));
             directory.follow(&view, &self.node, self.incarnation);
@@ -332,12 +371,12 @@ impl Cluster {
             self.peers.retain(&addresses);
             let orphans = self.orphans(&view);
             if orphans.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             let claimed = self.store.claim_free(&self.node, self.incarnation, &orphans).await?;
             if claimed.is_empty() {
-                // Somebody was faster, and the next view says who.
-                return Ok(());
+                // Somebody was faster, and the next view says who; or this node's own lease is over for the moment.
+                return Ok(false);
             }
             tracing::info!(buckets = claimed.len(), "took buckets that nobody owned");
             directory.gained(&claimed, &self.hottest());
@@ -346,7 +385,13 @@ impl Cluster {
 
     /// A bucket has gone to another node; the view need not be read to know that.
     fn note_owner(&self, bucket: Bucket, node: &NodeId, epoch: Epoch) {
-        self.view.send_modify(|view| *view = Arc::new(view.with_owner(bucket, node, epoch)));
+        self.view.send_if_modified(|view| {
+            let is_news = view.owner(bucket).is_none_or(|owner| owner.epoch < epoch);
+            if is_news {
+                *view = Arc::new(view.with_owner(bucket, node, epoch));
+            }
+            is_news
+        });
     }
 
     /// Buckets without a living owner that should be here.
@@ -362,8 +407,8 @@ impl Cluster {
     }
 
     /// Whether a call shows the key of this cluster.
-    pub(crate) fn is_peer<T>(&self, request: &tonic::Request<T>) -> bool {
-        let shown = request.metadata().get(KEY).map(MetadataValue::as_bytes);
+    pub(crate) fn is_peer(&self, headers: &http::HeaderMap) -> bool {
+        let shown = headers.get(KEY).map(http::HeaderValue::as_bytes);
         match (&self.options.key, shown) {
             (Some(key), Some(shown)) => key.expose_secret().as_bytes().ct_eq(shown).into(),
             // Without a key nobody is known.

@@ -44,7 +44,7 @@ pub(crate) struct MoveDone {
 /// Carries out moves, so many at a time, and tells of each. Moves of buckets without an owner are left out: whoever
 /// should have them claims them.
 pub(crate) async fn carry_out(
-    cluster: &Cluster,
+    cluster: &Arc<Cluster>,
     moves: Vec<Move>,
     concurrency: usize,
     mut tell: impl FnMut(&MoveDone),
@@ -122,7 +122,7 @@ impl Cluster {
         }
     }
 
-    async fn balance_once(&self) -> Result<(), StoreError> {
+    async fn balance_once(self: &Arc<Self>) -> Result<(), StoreError> {
         if !self.options.rebalances || self.view().candidates().count() < 2 || self.is_draining() {
             return Ok(());
         }
@@ -131,6 +131,10 @@ impl Cluster {
         }
         let loads = self.loads().await;
         let view = self.view();
+        if view.candidates().any(|node| !loads.contains_key(&node.id)) {
+            // A node that is too busy to answer would be taken for one with nothing to do.
+            return Ok(());
+        }
         let mut moves = self.plan(&view, &loads);
         // Who drains a node sees to its buckets.
         let drains = |planned: &Move| {
@@ -144,7 +148,7 @@ impl Cluster {
         let Some(_one_at_a_time) = self.begin_rebalance() else { return Ok(()) };
         let done = carry_out(self, moves, CONCURRENCY, |_| {}).await;
         tracing::info!(moved = done.moved, failed = done.failed, "balanced the cluster");
-        self.refresh().await
+        self.refresh().await.map(drop)
     }
 
     /// Becomes the coordinator, or stays it; false when another node is.

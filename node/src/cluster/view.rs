@@ -38,13 +38,13 @@ impl View {
         Self { version, nodes, owners, pins }
     }
 
-    /// This view, with a bucket at another living node. Its version is that of no stored view.
+    /// This view, with a bucket at another living node, before the view that says so has been read.
     pub(crate) fn with_owner(&self, bucket: Bucket, id: &NodeId, epoch: Epoch) -> Self {
         let mut owners = self.owners.clone();
         if let Some(owner) = owners.get_mut(usize::from(bucket.number())) {
             *owner = Some(Owner { node: self.live(id.as_str()).cloned(), epoch });
         }
-        Self { version: ViewVersion(0), nodes: self.nodes.clone(), owners, pins: self.pins.clone() }
+        Self { version: self.version, nodes: self.nodes.clone(), owners, pins: self.pins.clone() }
     }
 
     /// The owner of a bucket, dead or alive.

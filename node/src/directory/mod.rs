@@ -9,6 +9,7 @@
 //! Invariants: at most one activation of a performance at a time; a new one waits until the lane has settled whatever the
 //! one before has pushed, so it reads all of it.
 
+mod epochs;
 mod moving;
 pub(crate) mod recovery;
 mod supervisor;
@@ -33,6 +34,7 @@ use crate::lane::Lane;
 use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
 use crate::shard::{BATCH_JOBS_MAX, Shard, ShardActor, ShardActorArguments, ShardMessage};
+use epochs::Epochs;
 use moving::Arrivals;
 pub(crate) use moving::Sealed;
 use recovery::{Recovered, RecoveryError};
@@ -91,7 +93,9 @@ pub struct Directory {
     slots: RwLock<HashMap<PerformanceId, Slot>>,
     supervisors: Mutex<HashMap<Bucket, ActorRef<SupervisorMessage>>>,
     /// Epochs of the buckets that this node owns.
-    epochs: RwLock<HashMap<Bucket, Epoch>>,
+    epochs: RwLock<Epochs>,
+    /// Buckets that have come, and whose performances have not all been looked at.
+    unread: Mutex<HashSet<Bucket>>,
     /// Buckets on their way to another node.
     moving: RwLock<HashSet<Bucket>>,
     /// What comes from other nodes.
@@ -111,6 +115,7 @@ impl Directory {
             slots: RwLock::default(),
             supervisors: Mutex::default(),
             epochs: RwLock::default(),
+            unread: Mutex::default(),
             moving: RwLock::default(),
             arrivals: Mutex::default(),
             has_arrived: Notify::new(),
@@ -157,6 +162,7 @@ impl Directory {
         let mut pause = RETRY_AFTER_MIN;
         loop {
             match self.shard(id).await {
+                Ok(shard) if shard.is_closed() => tokio::time::sleep(pause).await,
                 Ok(_)
                 | Err(
                     ActivateError::NotFound
@@ -180,11 +186,11 @@ impl Directory {
 
     /// Activates every performance of the buckets that has a journal: the owner before may have left holds and payments under
     /// way. Those with nothing to do go to rest again by themselves.
-    async fn wake(&self, buckets: HashSet<Bucket>) {
+    async fn wake(&self, buckets: &HashSet<Bucket>) {
         let mut after: Option<PerformanceId> = None;
         let mut pause = RETRY_AFTER_MIN;
         while !self.is_draining() {
-            match self.page_with_journal(&buckets, after.as_ref()).await {
+            match self.page_with_journal(buckets, after.as_ref()).await {
                 Ok((with_journal, last)) => {
                     self.load(with_journal).await;
                     let Some(last) = last else { return };
@@ -217,14 +223,15 @@ impl Directory {
 
     /// Joins the activation under way, or starts one. It runs in a task of its own, so callers may go away.
     fn activation(&self, id: &PerformanceId) -> Result<watch::Receiver<Option<Activation>>, ActivateError> {
-        if bucket_of(id).is_some_and(|bucket| self.is_moving(bucket)) {
-            return Err(ActivateError::Unavailable(Unavailable::NotOwner));
-        }
         if !self.parts.lease.holds() {
             // Its store has not answered for too long: another node may be the owner by now.
             return Err(ActivateError::Unavailable(Unavailable::Store));
         }
         let mut slots = self.slots.write();
+        // Under the lock: a bucket that begins to move waits for what is in the slots, and for nothing that comes later.
+        if bucket_of(id).is_some_and(|bucket| self.is_moving(bucket)) {
+            return Err(ActivateError::Unavailable(Unavailable::NotOwner));
+        }
         match slots.get(id) {
             Some(Slot::Activating(outcome)) if outcome.has_changed().is_ok() => return Ok(outcome.clone()),
             Some(Slot::Active(shard)) if !shard.is_closed() => {
@@ -389,19 +396,12 @@ impl Directory {
 
     /// The buckets that this node owns as far as it knows, each with its epoch.
     pub(crate) fn owned(&self) -> Vec<(Bucket, Epoch)> {
-        self.epochs.read().iter().map(|(bucket, epoch)| (*bucket, *epoch)).collect()
+        self.epochs.read().owned().collect()
     }
 
     /// The epoch of a bucket that this node owns.
     pub(crate) fn epoch(&self, bucket: Bucket) -> Option<Epoch> {
-        self.epochs.read().get(&bucket).copied()
-    }
-
-    /// This node owns the bucket under this epoch, if it knows of no later one.
-    fn note_epoch(&self, bucket: Bucket, epoch: Epoch) {
-        let mut epochs = self.epochs.write();
-        let known = epochs.entry(bucket).or_insert(epoch);
-        *known = (*known).max(epoch);
+        self.epochs.read().of(bucket)
     }
 
     /// What the active performances cost.
@@ -426,11 +426,10 @@ impl Directory {
     /// Serves what `view` says to be this run's, and lets go of what it says to be another's. A view may be older than what
     /// this node has done since; epochs tell.
     pub(crate) fn follow(&self, view: &View, node: &NodeId, incarnation: Incarnation) {
-        let is_lost =
-            |(bucket, epoch): &(Bucket, Epoch)| view.owner(*bucket).is_some_and(|owner| owner.epoch > *epoch);
-        let lost: Vec<Bucket> = self.owned().into_iter().filter(is_lost).map(|(bucket, _)| bucket).collect();
-        if !lost.is_empty() {
-            self.buckets_lost(&lost);
+        for (bucket, epoch) in self.owned() {
+            if let Some(owner) = view.owner(bucket).filter(|owner| owner.epoch > epoch) {
+                self.lost(&[bucket], Some(owner.epoch));
+            }
         }
         self.gained(&view.owned_by(node, incarnation), &[]);
     }
@@ -438,36 +437,52 @@ impl Directory {
     /// This node owns these buckets from here on. What is known already changes nothing. The `hottest` of their performances
     /// are loaded before the others.
     pub(crate) fn gained(&self, buckets: &[(Bucket, Epoch)], hottest: &[PerformanceId]) {
-        let mut epochs = self.epochs.write();
-        let is_new =
-            |(bucket, epoch): &&(Bucket, Epoch)| epochs.get(bucket).is_none_or(|known| known < epoch);
-        let gained: Vec<(Bucket, Epoch)> = buckets.iter().filter(is_new).copied().collect();
-        epochs.extend(gained.iter().copied());
-        drop(epochs);
+        let gained: HashSet<Bucket> = {
+            let mut epochs = self.epochs.write();
+            let gained = buckets.iter().filter(|(bucket, epoch)| epochs.gain(*bucket, *epoch));
+            gained.map(|(bucket, _)| *bucket).collect()
+        };
         if gained.is_empty() {
             return;
         }
-        let gained: HashSet<Bucket> = gained.into_iter().map(|(bucket, _)| bucket).collect();
         for shard in self.active_shards() {
             let bucket = shard.performance().bucket;
             if gained.contains(&bucket) && self.epoch(bucket) != Some(shard.epoch()) {
                 shard.condemn(Unavailable::NotOwner);
             }
         }
-        if let Some(directory) = self.itself.upgrade() {
-            let is_gained =
-                |id: &&PerformanceId| bucket_of(id).is_some_and(|bucket| gained.contains(&bucket));
-            let first: Vec<PerformanceId> = hottest.iter().filter(is_gained).cloned().collect();
-            tokio::spawn(async move {
-                directory.load(first).await;
-                directory.wake(gained).await;
-            });
-        }
+        let is_gained = |id: &&PerformanceId| bucket_of(id).is_some_and(|bucket| gained.contains(&bucket));
+        let first = hottest.iter().filter(is_gained).cloned().collect();
+        self.read(gained, first);
     }
 
-    /// This node no longer owns these buckets.
+    /// Looks at the performances of these buckets, the `first` ones before the others: each may have something due.
+    fn read(&self, buckets: HashSet<Bucket>, first: Vec<PerformanceId>) {
+        self.unread.lock().extend(buckets.iter().copied());
+        let Some(directory) = self.itself.upgrade() else { return };
+        tokio::spawn(async move {
+            directory.load(first).await;
+            directory.wake(&buckets).await;
+            directory.unread.lock().retain(|bucket| !buckets.contains(bucket));
+        });
+    }
+
+    /// Whether not all performances of a bucket have been looked at since it came.
+    pub(crate) fn is_unread(&self, bucket: Bucket) -> bool {
+        self.unread.lock().contains(&bucket)
+    }
+
+    /// This node no longer owns these buckets: another has a higher epoch.
     pub(crate) fn buckets_lost(&self, buckets: &[Bucket]) {
-        self.epochs.write().retain(|bucket, _| !buckets.contains(bucket));
+        self.lost(buckets, None);
+    }
+
+    /// As [`Directory::buckets_lost`], where the next owner's epoch is known.
+    fn lost(&self, buckets: &[Bucket], epoch: Option<Epoch>) {
+        {
+            let mut epochs = self.epochs.write();
+            buckets.iter().for_each(|bucket| epochs.lose(*bucket, epoch));
+        }
         for shard in self.active_shards() {
             if buckets.contains(&shard.performance().bucket) {
                 shard.condemn(Unavailable::NotOwner);
@@ -478,7 +493,7 @@ impl Directory {
     /// Number of buckets that this node owns.
     #[must_use]
     pub fn buckets_owned(&self) -> usize {
-        self.epochs.read().len()
+        self.epochs.read().owned().count()
     }
 
     /// All active shards.

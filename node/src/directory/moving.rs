@@ -78,8 +78,10 @@ impl Directory {
     }
 
     /// Serves a bucket from here on, with states as their owner before left them. A state that cannot be used is loaded
-    /// from the store.
-    pub(crate) async fn receive(&self, bucket: Bucket, epoch: Epoch, states: Vec<Sealed>) {
+    /// from the store, and so is, if the bucket is unread, whatever of it has a journal.
+    pub(crate) async fn receive(&self, bucket: Bucket, epoch: Epoch, states: Vec<Sealed>, is_unread: bool) {
+        let performances: Vec<PerformanceId> =
+            states.iter().map(|sealed| sealed.performance.clone()).collect();
         let mut restored = Vec::with_capacity(states.len());
         for sealed in states {
             let performance = sealed.performance.clone();
@@ -90,8 +92,6 @@ impl Directory {
                 }
             }
         }
-        let performances: Vec<PerformanceId> =
-            restored.iter().map(|(performance, _)| performance.clone()).collect();
         {
             let mut arrivals = self.arrivals.lock();
             let arrived =
@@ -99,15 +99,22 @@ impl Directory {
             arrivals.arrived.extend(arrived);
             arrivals.expected.remove(&bucket);
         }
-        self.note_epoch(bucket, epoch);
+        if !self.epochs.write().gain(bucket, epoch) && self.epoch(bucket) != Some(epoch) {
+            // It has gone on to another node meanwhile.
+            self.arrivals
+                .lock()
+                .arrived
+                .retain(|performance, _| super::bucket_of(performance) != Some(bucket));
+            return;
+        }
         self.has_arrived.notify_waiters();
         for performance in performances {
-            if let Ok(mut outcome) = self.activation(&performance) {
-                // Told to whoever asks for the performance.
-                drop(outcome.wait_for(Option::is_some).await);
-            }
+            self.keep_trying(&performance).await;
         }
         self.arrivals.lock().arrived.retain(|performance, _| super::bucket_of(performance) != Some(bucket));
+        if is_unread {
+            self.read(HashSet::from([bucket]), Vec::new());
+        }
     }
 
     /// The state of a performance that came with its bucket, under this epoch. Waits a moment for one that is announced.
@@ -117,22 +124,22 @@ impl Directory {
         bucket: Bucket,
         epoch: Epoch,
     ) -> Option<Recovered> {
-        let deadline = Instant::now() + EXPECTED_MAX;
         loop {
             // Asked to be told before looking, so that none arrives in between.
             let has_arrived = self.has_arrived.notified();
-            {
+            let until = {
                 let mut arrivals = self.arrivals.lock();
                 if let Some((of, recovered)) = arrivals.arrived.remove(performance) {
                     return (of == epoch).then_some(recovered);
                 }
-                let since = arrivals.expected.get(&bucket)?;
-                if since.elapsed() > EXPECTED_MAX {
+                let until = *arrivals.expected.get(&bucket)? + EXPECTED_MAX;
+                if Instant::now() >= until {
                     arrivals.expected.remove(&bucket);
                     return None;
                 }
-            }
-            drop(tokio::time::timeout_at(deadline.into(), has_arrived).await);
+                until
+            };
+            drop(tokio::time::timeout_at(until.into(), has_arrived).await);
         }
     }
 
@@ -187,10 +194,10 @@ impl Moving {
         self.directory.active_in(self.bucket)
     }
 
-    /// The bucket has another owner.
-    pub(crate) fn gone(mut self) {
+    /// The bucket has another owner, under this epoch.
+    pub(crate) fn gone(mut self, epoch: Epoch) {
         self.has_gone = true;
-        self.directory.buckets_lost(&[self.bucket]);
+        self.directory.lost(&[self.bucket], Some(epoch));
     }
 }
 
@@ -200,13 +207,10 @@ impl Drop for Moving {
         if self.has_gone {
             return;
         }
-        // What is sealed cannot be opened again: the performance is loaded anew.
-        let mut loaded = HashSet::new();
         for shard in self.directory.active_in(self.bucket) {
-            if loaded.insert(shard.performance().id.clone()) {
-                shard.condemn(Unavailable::ShardRestarted);
-                self.directory.reactivate(&shard);
-            }
+            shard.reopen();
         }
+        // What failed meanwhile, or was being loaded, was told to look for another owner.
+        self.directory.read(HashSet::from([self.bucket]), Vec::new());
     }
 }

@@ -44,7 +44,7 @@ use earlybird_persistence::{Bucket, PerformanceId, ViewVersion};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::OWNER_WAIT_MAX;
+use crate::cluster::{OWNER_LOOK_EVERY, OWNER_WAIT_MAX};
 use crate::node::Node;
 use crate::shard::Shard;
 use meters::Meters;
@@ -118,7 +118,13 @@ impl Ingress {
     }
 
     /// Where a performance is served; waits a while for one that is between two owners.
-    async fn place(&self, id: &str, may_send_on: bool) -> Result<Place, Problem> {
+    /// `refused_by`: the node that was asked last and was not the owner.
+    async fn place(
+        &self,
+        id: &str,
+        may_send_on: bool,
+        mut refused_by: Option<Arc<str>>,
+    ) -> Result<Place, Problem> {
         if !may_send_on {
             return self.shard(id).await.map(Place::Here);
         }
@@ -133,16 +139,37 @@ impl Ingress {
                     Err(problem) if problem.reason == Reason::NotOwner => problem,
                     served => return served.map(Place::Here),
                 },
+                // It would refuse again: its word is older than this view, or this view than its word.
+                Some(node) if refused_by.take().is_some_and(|refused| *refused == *node.address) => {
+                    Problem::between_owners()
+                }
                 Some(node) => {
                     let address = node.address.as_str().into();
                     return Ok(Place::There(Elsewhere { address, version: view.version }));
                 }
                 None => Problem::between_owners(),
             };
-            cluster.suspect();
-            if !matches!(tokio::time::timeout_at(deadline, views.changed()).await, Ok(Ok(()))) {
+            if tokio::time::Instant::now() >= deadline {
                 return Err(refusal);
             }
+            cluster.suspect();
+            drop(tokio::time::timeout(OWNER_LOOK_EVERY, views.changed()).await);
+        }
+    }
+
+    /// A refusal because another node is the owner says which, so that a client may connect straight to it.
+    fn with_owner(&self, id: &str, problem: Problem) -> Problem {
+        if problem.reason != Reason::NotOwner {
+            return problem;
+        }
+        let view = self.node.cluster.view();
+        let owner = Bucket::new(bucket_of(id)).and_then(|bucket| view.owner(bucket));
+        match owner.and_then(|owner| Some((owner.node.as_ref()?, owner.epoch))) {
+            Some((node, epoch)) if node.id != *self.node.cluster.node() => problem
+                .with("node", format!("nodes/{}", node.id))
+                .with("address", node.address.clone())
+                .with("epoch", epoch.to_string()),
+            _ => problem,
         }
     }
 
@@ -151,6 +178,7 @@ impl Ingress {
         if let Some(shard) = self.node.directory.active(id) {
             return Ok(shard);
         }
-        self.node.directory.shard(&PerformanceId::from(id)).await.map_err(Problem::inactive)
+        let shard = self.node.directory.shard(&PerformanceId::from(id)).await;
+        shard.map_err(|error| self.with_owner(id, Problem::inactive(error)))
     }
 }

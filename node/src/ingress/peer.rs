@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::directory::Sealed;
 use crate::node::Node;
 
-/// The service, for who knows the key of the cluster.
+/// The service. The gate lets nobody in who does not know the key of the cluster.
 pub(crate) struct PeerService {
     node: Arc<Node>,
 }
@@ -22,14 +22,6 @@ pub(crate) struct PeerService {
 impl PeerService {
     pub(crate) fn new(node: Arc<Node>) -> Self {
         Self { node }
-    }
-
-    fn check<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        if self.node.cluster.is_peer(request) {
-            Ok(())
-        } else {
-            Err(Status::permission_denied("this is for nodes of the cluster, which show its key"))
-        }
     }
 }
 
@@ -44,20 +36,16 @@ impl Peer for PeerService {
         &self,
         request: Request<HandOverRequest>,
     ) -> Result<Response<HandOverResponse>, Status> {
-        self.check(&request)?;
         let request = request.into_inner();
         let (bucket, to) = (bucket(request.bucket)?, NodeId::from(request.to));
-        // A task of its own: whoever asked may go away, and a handoff should not stop in the middle.
-        let cluster = Arc::clone(&self.node.cluster);
-        let handed = tokio::spawn(async move { cluster.hand_over(bucket, &to).await }).await;
-        let handed = handed.map_err(|error| Status::internal(error.to_string()))?;
+        let own = self.node.cluster.node().clone();
+        let handed = self.node.cluster.move_bucket(bucket, &own, &to).await;
         let handed = handed.map_err(|error| Status::failed_precondition(error.to_string()))?;
         let pause_us = u64::try_from(handed.pause.as_micros()).unwrap_or(u64::MAX);
         Ok(Response::new(HandOverResponse { epoch: handed.epoch.0, pause_us }))
     }
 
     async fn prepare(&self, request: Request<PrepareRequest>) -> Result<Response<PrepareResponse>, Status> {
-        self.check(&request)?;
         let request = request.into_inner();
         let performances: Vec<PerformanceId> = request.performances.into_iter().map(Into::into).collect();
         self.node.directory.prepare(bucket(request.bucket)?, &performances).await;
@@ -68,11 +56,10 @@ impl Peer for PeerService {
         &self,
         request: Request<Streaming<ReceiveRequest>>,
     ) -> Result<Response<ReceiveResponse>, Status> {
-        self.check(&request)?;
         let mut messages = request.into_inner();
         let (mut gained, mut states) = (None, Vec::new());
         while let Some(message) = messages.message().await? {
-            gained = Some((bucket(message.bucket)?, Epoch(message.epoch)));
+            gained = Some((bucket(message.bucket)?, Epoch(message.epoch), message.is_unread));
             if !message.performance.is_empty() {
                 states.push(Sealed {
                     performance: PerformanceId::from(message.performance),
@@ -82,14 +69,17 @@ impl Peer for PeerService {
                 });
             }
         }
-        let (bucket, epoch) = gained.ok_or_else(|| Status::invalid_argument("no bucket was brought"))?;
-        self.node.directory.receive(bucket, epoch, states).await;
+        let (bucket, epoch, is_unread) =
+            gained.ok_or_else(|| Status::invalid_argument("no bucket was brought"))?;
+        // A task of its own: when the sender gives up waiting, what it sent is not left half taken up.
+        let directory = Arc::clone(&self.node.directory);
+        let received = tokio::spawn(async move { directory.receive(bucket, epoch, states, is_unread).await });
+        received.await.map_err(|error| Status::internal(error.to_string()))?;
         self.node.cluster.suspect();
         Ok(Response::new(ReceiveResponse {}))
     }
 
-    async fn loads(&self, request: Request<LoadsRequest>) -> Result<Response<LoadsResponse>, Status> {
-        self.check(&request)?;
+    async fn loads(&self, _: Request<LoadsRequest>) -> Result<Response<LoadsResponse>, Status> {
         let loads = self.node.cluster.own_loads();
         Ok(Response::new(loads.ok_or_else(|| Status::unavailable("the node is shutting down"))?))
     }

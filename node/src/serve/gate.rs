@@ -19,18 +19,23 @@ use tower::{Layer, Service};
 
 use super::oversize;
 use crate::auth::Verifier;
+use crate::cluster::Cluster;
 use crate::ingress::status::DOMAIN;
 
 /// What is open to everyone at any time: probes, and the description of the API.
 const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
 
+/// What is open to nodes of the cluster alone, which show its key.
+const PEERS: &str = "/earlybird.cluster.v1.Peer/";
+
 /// When a call that found the node full may try again.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// The gate of one node.
-#[derive(Debug)]
 pub(super) struct Gate {
     verifier: Option<Verifier>,
+    /// Knows the nodes of the cluster; none in tests of the gate alone.
+    cluster: Option<Arc<Cluster>>,
     in_flight_max: usize,
     in_flight: AtomicUsize,
     /// The same, for all to see.
@@ -41,10 +46,14 @@ pub(super) struct Gate {
 
 impl Gate {
     /// A gate that lets so many calls in at once, each checked by `verifier` if there is one.
-    pub(super) fn new(verifier: Option<Verifier>, in_flight_max: usize) -> Self {
+    pub(super) fn new(
+        verifier: Option<Verifier>,
+        cluster: Option<Arc<Cluster>>,
+        in_flight_max: usize,
+    ) -> Self {
         let (in_flight, draining) = (AtomicUsize::new(0), AtomicBool::new(false));
         let shown = metrics::gauge!("earlybird_requests_in_flight");
-        Self { verifier, in_flight_max, in_flight, shown, draining, emptied: Notify::new() }
+        Self { verifier, cluster, in_flight_max, in_flight, shown, draining, emptied: Notify::new() }
     }
 
     /// Calls without an answer.
@@ -74,6 +83,14 @@ impl Gate {
         let path = request.uri().path();
         if OPEN.iter().any(|open| path.starts_with(open)) {
             return Ok(Pass(None));
+        }
+        if path.starts_with(PEERS) {
+            // Neither counted nor asked for a token: a node that has too much to do must be able to give some of it away. Before
+            // the body is read, since a state may be large.
+            let is_peer = self.cluster.as_ref().is_some_and(|cluster| cluster.is_peer(request.headers()));
+            let message = "this is for nodes of the cluster, which show its key";
+            let stranger = || refused(Code::PermissionDenied, "PERMISSION_DENIED", message, None);
+            return if is_peer { Ok(Pass(None)) } else { Err(stranger()) };
         }
         // Counted before the look at `draining`: a drain that sees no calls is then sure that none is let in.
         let in_flight = self.in_flight.fetch_add(1, Ordering::AcqRel);

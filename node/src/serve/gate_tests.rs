@@ -30,7 +30,7 @@ async fn answer(gate: &Arc<Gate>, path: &str) -> Option<(Code, String)> {
 
 #[tokio::test]
 async fn a_full_node_refuses_at_once_and_takes_again_what_comes_later() {
-    let gate = Arc::new(Gate::new(None, 1));
+    let gate = Arc::new(Gate::new(None, None, 1));
     let under_way = gated(&gate).call(call("/earlybird.v1.Orders/PayHold"));
     assert_eq!(gate.in_flight(), 1);
     let refused = answer(&gate, "/earlybird.v1.Seating/HoldSeats").await;
@@ -42,7 +42,7 @@ async fn a_full_node_refuses_at_once_and_takes_again_what_comes_later() {
 
 #[tokio::test]
 async fn a_draining_node_refuses_new_calls_and_waits_for_the_others() {
-    let gate = Arc::new(Gate::new(None, 10));
+    let gate = Arc::new(Gate::new(None, None, 10));
     let under_way = gated(&gate).call(call("/earlybird.v1.Orders/PayHold"));
     gate.drain();
     let refused = answer(&gate, "/earlybird.v1.Seating/HoldSeats").await;

@@ -31,7 +31,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
 
-use crate::cluster::{Cluster, FORWARDED, OWNER_WAIT_MAX};
+use crate::cluster::{Cluster, FORWARDED, OWNER_LOOK_EVERY, OWNER_WAIT_MAX};
 use crate::ingress::names;
 use crate::ingress::status::{Problem, Reason, reason_of};
 
@@ -88,13 +88,12 @@ impl Router {
             };
             let refusal = match response {
                 Some(response) if !has_moved(&response) => return response,
-                Some(refusal) => {
-                    self.cluster.suspect();
-                    Some(refusal)
-                }
-                None => None,
+                refusal => refusal,
             };
-            if !matches!(tokio::time::timeout_at(deadline, views.changed()).await, Ok(Ok(()))) {
+            self.cluster.suspect();
+            // The view may change before the owner has the state, or an attempt to move it may come to nothing.
+            drop(tokio::time::timeout(OWNER_LOOK_EVERY, views.changed()).await);
+            if Instant::now() >= deadline {
                 return refusal.unwrap_or_else(|| Status::from(Problem::between_owners()).into_http());
             }
         }

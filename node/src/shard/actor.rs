@@ -144,22 +144,37 @@ impl Core {
         let mut parcel = Vec::new();
         {
             let mut state = shard.state.write();
+            let refusal = self.refusal();
             for job in jobs.drain(..) {
-                if shard.is_sealed() {
-                    let refusal = Err(Failure::Unavailable(Unavailable::NotOwner));
-                    self.rejected.push((job.reply, job.command.action, refusal));
-                } else {
-                    self.decide_job(&mut state, now, instant, job, &mut parcel);
+                match refusal {
+                    None => self.decide_job(&mut state, now, instant, job, &mut parcel),
+                    Some(reason) => {
+                        let refusal = Err(Failure::Unavailable(reason));
+                        self.rejected.push((job.reply, job.command.action, refusal));
+                    }
                 }
             }
+            // Before the lock is free: whoever seals the shard then finds all that was decided with the lane.
+            self.hand_on(parcel);
         }
         self.jobs = jobs;
-        self.hand_on(parcel);
         ReplyTo::send_all(&mut self.rejected);
         shard.inbox.done();
         self.publish_when_due(now);
         self.set_due();
         more
+    }
+
+    /// Why nothing may be decided now.
+    fn refusal(&self) -> Option<Unavailable> {
+        if self.shard.is_sealed() {
+            Some(Unavailable::NotOwner)
+        } else if !self.shard.is_leased() {
+            // What waited while the node was frozen, or cut off: another may be the owner.
+            Some(Unavailable::Store)
+        } else {
+            None
+        }
     }
 
     fn decide_job(
@@ -277,6 +292,7 @@ impl Core {
             let instant = Instant::now();
             let mut state = shard.state.write();
             if shard.is_sealed() {
+                // What is due stays due, should the shard be opened again.
                 return false;
             }
             for _ in 0..EXPIRIES_PER_TICK_MAX {
@@ -287,8 +303,8 @@ impl Core {
                 let Some(alarm) = self.due.pop_front() else { break };
                 self.expire(&mut state, now, instant, alarm, &mut parcel);
             }
+            self.hand_on(parcel);
         }
-        self.hand_on(parcel);
         let live = { shard.state.read().counts().held as usize };
         if self.timers.is_cluttered(live) {
             self.arm_all(now);

@@ -155,6 +155,11 @@ impl Inbox {
         self.queues.lock().refusing.get_or_insert(reason);
     }
 
+    /// Takes commands from callers again.
+    pub(super) fn admit(&self) {
+        self.queues.lock().refusing = None;
+    }
+
     /// Takes nothing any more and gives back what waited.
     pub(super) fn close(&self, reason: Unavailable) -> Vec<Job> {
         let mut queues = self.queues.lock();

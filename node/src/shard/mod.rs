@@ -259,10 +259,12 @@ impl Shard {
             && !self.has_deadlines()
     }
 
-    /// Whether a hold lives or a payment is under way.
+    /// Whether a hold lives, or a payment or a refund is under way.
     fn has_deadlines(&self) -> bool {
-        let counts = self.read(|state| state.counts());
-        counts.held + counts.paying > 0
+        self.read(|state| {
+            let counts = state.counts();
+            counts.held + counts.paying > 0 || state.pending_refunds().next().is_some()
+        })
     }
 
     /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due: after so many entries, and not
@@ -312,6 +314,14 @@ impl Shard {
     pub(crate) fn seal(&self) {
         let _none_is_deciding = self.state.write();
         self.sealed.store(true, Ordering::Release);
+    }
+
+    /// Goes on after all: it was not handed over.
+    pub(crate) fn reopen(&self) {
+        self.sealed.store(false, Ordering::Release);
+        self.inbox.admit();
+        self.cast(ShardMessage::Wake);
+        self.cast(ShardMessage::Tick);
     }
 
     pub(crate) fn is_sealed(&self) -> bool {

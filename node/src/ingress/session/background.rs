@@ -38,9 +38,17 @@ pub(super) struct Ungraded {
 }
 
 /// Loads a performance, or finds its owner.
-pub(super) fn open(ingress: Arc<Ingress>, route: RouteIndex, id: &str, may_send_on: bool) -> Background {
+pub(super) fn open(
+    ingress: Arc<Ingress>,
+    route: RouteIndex,
+    id: &str,
+    may_send_on: bool,
+    refused_by: Option<Arc<str>>,
+) -> Background {
     let id = id.to_owned();
-    Box::pin(async move { Finished::Opened { route, place: ingress.place(&id, may_send_on).await } })
+    Box::pin(
+        async move { Finished::Opened { route, place: ingress.place(&id, may_send_on, refused_by).await } },
+    )
 }
 
 /// Looks up the grade of a command's buyer.
@@ -109,6 +117,14 @@ impl Session {
     fn opened(&mut self, index: RouteIndex, place: Result<Place, Problem>) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let Way::Opening(waiting) = std::mem::replace(&mut route.way, Way::Closed) else { return };
+        let now = Instant::now();
+        // What its client has given up is not begun any more.
+        let (waiting, late): (Vec<Waiting>, Vec<Waiting>) =
+            waiting.into_iter().partition(|command| now < command.expires_at);
+        for command in late {
+            self.answer(command.slot, Err(Problem::deadline_exceeded()));
+        }
+        let Some(route) = self.routes.get_mut(index) else { return };
         match place {
             Ok(Place::Here(shard)) => {
                 route.open(shard);

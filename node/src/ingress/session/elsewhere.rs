@@ -44,17 +44,19 @@ impl Session {
         });
         self.routes.sent(route, kind);
         let request = Arc::new(v1::SessionRequest { tag: slot.into(), ..request });
-        self.place_raw(route, slot, request, expires_at);
+        self.place_raw(route, slot, request, expires_at, None);
         None
     }
 
-    /// Sends a command on, or puts it in line until its owner is known.
+    /// Sends a command on, or puts it in line until its owner is known. `refused_by`: the node that has just said that it is
+    /// not.
     fn place_raw(
         &mut self,
         index: RouteIndex,
         slot: u32,
         request: Arc<v1::SessionRequest>,
         expires_at: Instant,
+        refused_by: Option<Arc<str>>,
     ) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_known = |there: &Elsewhere| there.version == self.ingress.node.cluster.view_version();
@@ -63,7 +65,7 @@ impl Session {
             Way::Opening(_) => None,
             Way::There(_) | Way::Open | Way::Closed => {
                 let ingress = Arc::clone(&self.ingress);
-                self.background.push(background::open(ingress, index, route.id(), true));
+                self.background.push(background::open(ingress, index, route.id(), true, refused_by));
                 route.way = Way::Opening(Vec::new());
                 None
             }
@@ -111,12 +113,14 @@ impl Session {
                 if has_moved(&error.reason) && Instant::now() < command.expires_at =>
             {
                 self.ingress.node.cluster.suspect();
+                let mut refused_by = None;
                 if let Some(route) = self.routes.get_mut(command.route)
-                    && matches!(route.way, Way::There(_))
+                    && let Way::There(there) = &route.way
                 {
+                    refused_by = Some(Arc::clone(&there.address));
                     route.way = Way::Closed;
                 }
-                self.place_raw(command.route, slot, request, command.expires_at);
+                self.place_raw(command.route, slot, request, command.expires_at, refused_by);
             }
             Some(message) => self.answer_as_told(slot, message),
             None => self.answer(slot, Err(Problem::mismatch())),

@@ -41,7 +41,7 @@ pub(super) enum LinkNews {
 /// The links of a session, and what was sent over them and is not answered.
 #[derive(Default)]
 pub(super) struct Links {
-    /// Those that have ended stay in their places, so that numbers keep their meaning; there are few.
+    /// A place is used again once its link has ended and what went with it has been told.
     links: Vec<Link>,
     /// By slot.
     sent: Vec<Option<Sent>>,
@@ -84,8 +84,7 @@ impl Links {
             Some(link) => link,
             None => {
                 let Some(channel) = connect(address) else { return false };
-                self.open(address, channel, authorization);
-                self.links.len() - 1
+                self.open(address, channel, authorization)
             }
         };
         let slot = request.tag as usize;
@@ -100,14 +99,21 @@ impl Links {
         sent
     }
 
-    fn open(&mut self, address: &Arc<str>, channel: Channel, authorization: Option<&MetadataValue<Ascii>>) {
+    /// Opens a link, and returns its number.
+    fn open(
+        &mut self,
+        address: &Arc<str>,
+        channel: Channel,
+        authorization: Option<&MetadataValue<Ascii>>,
+    ) -> usize {
         let (sender, requests) = unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(requests));
         request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
         if let Some(authorization) = authorization {
             request.metadata_mut().insert("authorization", authorization.clone());
         }
-        let (link, port) = (self.links.len(), Arc::clone(&self.port));
+        let vacant = self.links.iter().position(|link| link.sender.is_none());
+        let (link, port) = (vacant.unwrap_or(self.links.len()), Arc::clone(&self.port));
         let task = tokio::spawn(async move {
             if let Err(status) = carry(channel, request, &port).await {
                 tracing::debug!(%status, "a link to another node was lost");
@@ -115,7 +121,12 @@ impl Links {
             port.push(LinkNews::Ended { link });
         });
         let task = AbortOnDropHandle::new(task);
-        self.links.push(Link { address: Arc::clone(address), sender: Some(sender), _task: task });
+        let opened = Link { address: Arc::clone(address), sender: Some(sender), _task: task };
+        match self.links.get_mut(link) {
+            Some(place) => *place = opened,
+            None => self.links.push(opened),
+        }
+        link
     }
 
     /// The command of a slot, which was answered.

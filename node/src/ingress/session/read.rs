@@ -120,7 +120,13 @@ impl Session {
                 Some(shard) => route.open(shard),
                 None => {
                     let ingress = Arc::clone(&self.ingress);
-                    self.background.push(background::open(ingress, index, route.id(), self.may_send_on));
+                    self.background.push(background::open(
+                        ingress,
+                        index,
+                        route.id(),
+                        self.may_send_on,
+                        None,
+                    ));
                     route.way = Way::Opening(Vec::new());
                 }
             }

@@ -87,7 +87,8 @@ impl From<Unavailable> for Problem {
             Unavailable::ShardRestarted => Self::new(Reason::ShardRestarted, "the performance was restarted")
                 .retry_after(SHARD_RETRY_DELAY),
             Unavailable::Draining => Self::draining(),
-            Unavailable::NotOwner => Self::new(Reason::NotOwner, "another node owns the performance"),
+            Unavailable::NotOwner => Self::new(Reason::NotOwner, "another node owns the performance")
+                .retry_after(SHARD_RETRY_DELAY),
         }
     }
 }

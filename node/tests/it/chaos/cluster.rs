@@ -27,7 +27,12 @@ struct Cluster {
 impl Cluster {
     /// So many nodes that have not been started.
     async fn of(count: usize) -> Self {
-        let url = TempPostgres::shared().expect("a server").new_database().await.expect("a database");
+        Self::on(TempPostgres::shared().expect("a server"), count).await
+    }
+
+    /// The same, on a database of that server.
+    async fn on(postgres: &TempPostgres, count: usize) -> Self {
+        let url = postgres.new_database().await.expect("a database");
         let site = |number: usize| {
             let site = Site::on(&url);
             let key = site.folder().join("cluster.key");
@@ -41,12 +46,23 @@ impl Cluster {
         Self { sites: (0..count).map(site).collect(), url }
     }
 
-    /// Starts all nodes, sells [`PERFORMANCES`], and waits until every node owns a share.
-    async fn start(&self) -> Vec<Server> {
+    /// Sets a key of every node's configuration.
+    fn with(mut self, key: &str, value: &str) -> Self {
+        self.sites = self.sites.into_iter().map(|site| site.with(key, value)).collect();
+        self
+    }
+
+    async fn start_nodes(&self) -> Vec<Server> {
         let mut servers = Vec::new();
         for site in &self.sites {
             servers.push(site.start().await);
         }
+        servers
+    }
+
+    /// Starts all nodes, sells [`PERFORMANCES`], and waits until every node owns a share.
+    async fn start(&self) -> Vec<Server> {
+        let servers = self.start_nodes().await;
         Client::of(&self.sites[0].endpoint()).import(SEATS / 50).await;
         self.sell("").await;
         self.shared_out(&servers).await;
@@ -197,4 +213,53 @@ async fn a_node_that_was_frozen_says_nothing_of_its_own_any_more() {
     done.extend(disperse(crowds).await);
     servers.insert(1, cluster.sites[1].start().await);
     cluster.judge(servers, done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_database_that_outlasts_the_leases_ends_no_node() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let postgres = TempPostgres::start_new().expect("a server");
+    let cluster = Cluster::on(&postgres, 3).await.with("CLUSTER__LEASE", "1s");
+    let mut servers = cluster.start().await;
+    let crowds = cluster.crowds("", &[0, 1, 2]);
+    until_acknowledged(&crowds, 10).await;
+    tokio::task::block_in_place(|| postgres.stop());
+    for server in &servers {
+        let silent = async || (server.metric("earlybird_store_silence_seconds").await > 3.0).then_some(());
+        eventually("the leases of all nodes are long over", silent).await;
+    }
+    tokio::task::block_in_place(|| postgres.start()).expect("the server starts again");
+    let began = Instant::now();
+    until_acknowledged(&crowds, 10).await;
+    println!("every performance goes on after {:?}", began.elapsed());
+    let done = disperse(crowds).await;
+    assert!(servers.iter_mut().all(Server::is_alive), "all had the same outage, and none was to blame");
+    cluster.judge(servers, done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_check_their_callers_know_each_other() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "a secret of thirty-two bytes and more").expect("the secret is written");
+    let path = secret.path().to_str().expect("a path");
+    let cluster = Cluster::of(2)
+        .await
+        .with("AUTH__ENABLED", "true")
+        .with("AUTH__ISSUER", "login")
+        .with("AUTH__AUDIENCE", "seats")
+        .with("AUTH__HS256_SECRET_FILE", path);
+    let servers = cluster.start_nodes().await;
+    cluster.shared_out(&servers).await;
+    let stranger = house::connect(&cluster.sites[0].endpoint());
+    let mut stranger = earlybird_proto::cluster::peer_client::PeerClient::new(stranger);
+    let refused = stranger.loads(earlybird_proto::cluster::LoadsRequest {}).await.expect_err("it has no key");
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    for server in servers {
+        assert!(server.terminate().await.0.success());
+    }
 }
