@@ -136,7 +136,7 @@ mod tests {
             (Unavailable::Store, "STORE_UNAVAILABLE", 500),
             (Unavailable::ShardRestarted, "SHARD_RESTARTED", 100),
             (Unavailable::Draining, "DRAINING", 0),
-            (Unavailable::NotOwner, "NOT_OWNER", 0),
+            (Unavailable::NotOwner, "NOT_OWNER", 100),
         ] {
             check(failed(Failure::Unavailable(unavailable)), reason, Code::Unavailable, delay_ms);
             check(
