@@ -324,7 +324,7 @@ struct Hooks {
 impl CommitterHooks for Hooks {
     fn buckets_lost(&self, buckets: &[Bucket]) {
         if let Some(directory) = self.directory.upgrade() {
-            directory.buckets_lost(buckets);
+            directory.buckets_lost(buckets, None);
         }
     }
 

@@ -17,14 +17,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use earlybird_persistence::{Bucket, Epoch, NodeId, StoreError};
 use earlybird_proto::cluster::peer_client::PeerClient;
 use earlybird_proto::cluster::{HandOverRequest, PrepareRequest, ReceiveRequest};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::Cluster;
+use super::{Cluster, carry_out, place_orphans};
 use crate::directory::Sealed;
 
 /// How long the new owner may take to make itself ready.
@@ -39,8 +38,9 @@ const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 const HAND_OVER_MAX: Duration = Duration::from_secs(10);
 /// Largest message between nodes: a state of a large house with long waitlists.
 pub(crate) const PEER_MESSAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Metadata in which nodes show each other the key of their cluster.
-pub(crate) const KEY: &str = "earlybird-cluster-key";
+/// Buckets handed over at a time by a node that shuts down, and how often it tries those that failed.
+const HAND_OVER_CONCURRENCY: usize = 16;
+const HAND_OVER_ROUNDS: u32 = 3;
 
 /// Why a bucket stays, or why it is not known where it is.
 #[derive(Debug, thiserror::Error)]
@@ -158,29 +158,22 @@ impl Cluster {
         states: Vec<Sealed>,
         is_unread: bool,
     ) -> Result<(), Status> {
-        let message =
-            |performance: String, snapshot: Bytes, last_at_ms: u64, stored_snapshot: u64| ReceiveRequest {
-                bucket: bucket.number().into(),
-                epoch: epoch.0,
-                performance,
-                snapshot,
-                last_at_ms,
-                stored_snapshot,
-                is_unread,
-            };
-        let mut messages: Vec<ReceiveRequest> = states
-            .into_iter()
-            .map(|sealed| {
-                message(
-                    sealed.performance.to_string(),
-                    sealed.snapshot,
-                    sealed.last_at.0,
-                    sealed.stored_snapshot.0,
-                )
-            })
-            .collect();
+        let of_bucket = ReceiveRequest {
+            bucket: bucket.number().into(),
+            epoch: epoch.0,
+            is_unread,
+            ..ReceiveRequest::default()
+        };
+        let of_performance = |sealed: Sealed| ReceiveRequest {
+            performance: sealed.performance.to_string(),
+            snapshot: sealed.snapshot,
+            last_at_ms: sealed.last_at.0,
+            stored_snapshot: sealed.stored_snapshot.0,
+            ..of_bucket.clone()
+        };
+        let mut messages: Vec<ReceiveRequest> = states.into_iter().map(of_performance).collect();
         if messages.is_empty() {
-            messages.push(message(String::new(), Bytes::new(), 0, 0));
+            messages.push(of_bucket);
         }
         let mut request = self.request(tokio_stream::iter(messages));
         request.set_timeout(RECEIVE_MAX);
@@ -201,8 +194,8 @@ impl Cluster {
     /// A request that shows the key of the cluster.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        if let Some(key) = &self.shown_key {
-            request.metadata_mut().insert(KEY, key.clone());
+        if let Some(key) = self.key() {
+            key.show(request.metadata_mut());
         }
         request
     }
@@ -217,21 +210,15 @@ impl Cluster {
         self.refresh().await?;
         for _ in 0..HAND_OVER_ROUNDS {
             let view = self.view();
-            let is_mine = |planned: &super::Move| planned.from.as_deref() == Some(self.node.as_str());
-            let mut moves =
-                super::placement::place_orphans(&super::candidates(&view), &super::buckets(&view, |_| 0.0));
-            moves.retain(is_mine);
+            let mut moves = place_orphans(&view);
+            moves.retain(|planned| planned.from.as_deref() == Some(self.node.as_str()));
             if moves.is_empty() {
                 return Ok(());
             }
-            let done = super::rebalance::carry_out(self, moves, HAND_OVER_CONCURRENCY, |_| {}).await;
+            let done = carry_out(self, moves, HAND_OVER_CONCURRENCY, |_| {}).await;
             tracing::info!(moved = done.moved, failed = done.failed, "handed buckets over");
             self.refresh().await?;
         }
         Ok(())
     }
 }
-
-/// Buckets handed over at a time by a node that shuts down, and how often it tries those that failed.
-const HAND_OVER_CONCURRENCY: usize = 16;
-const HAND_OVER_ROUNDS: u32 = 3;

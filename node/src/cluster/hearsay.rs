@@ -41,7 +41,7 @@ impl Cluster {
             listen: self.options.gossip_listen,
             advertise,
             seeds: self.options.seeds.clone(),
-            key,
+            key: key.secret().clone(),
             interval: GOSSIP_EVERY,
         };
         let gossip = Gossip::start(options).await?;

@@ -12,13 +12,15 @@
 
 mod handoff;
 mod hearsay;
+mod keeping;
+mod key;
 mod lease;
 mod peers;
 mod rebalance;
 mod view;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -30,13 +32,11 @@ use earlybird_persistence::{
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use secrecy::{ExposeSecret as _, SecretString};
-use subtle::ConstantTimeEq as _;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::{Ascii, MetadataValue};
 
-pub(crate) use handoff::{HandoffError, KEY, PEER_MESSAGE_BYTES_MAX};
+pub(crate) use handoff::{HandoffError, PEER_MESSAGE_BYTES_MAX};
+pub use key::ClusterKey;
 pub(crate) use lease::Lease;
 use peers::Peers;
 pub(crate) use rebalance::{Loads, MoveDone, carry_out, weighed};
@@ -56,15 +56,6 @@ pub(crate) const OWNER_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How often a command that waits looks where its performance is.
 pub(crate) const OWNER_LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// The view is not read more often than this, however many suspect it.
-const VIEWS_APART: Duration = Duration::from_millis(20);
-/// When buckets that could not be claimed are tried again.
-const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// A lease is renewed so many times in its span.
-const RENEWALS_PER_LEASE: u32 = 3;
-/// How often nodes whose lease is over are looked for.
-const BURY_EVERY: Duration = Duration::from_millis(300);
-
 /// What a node is in its cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
@@ -78,7 +69,7 @@ pub struct ClusterOptions {
     /// is away; one of several must not, since another may be the owner by then.
     pub has_peers: bool,
     /// What nodes know each other by.
-    pub key: Option<SecretString>,
+    pub key: Option<ClusterKey>,
     /// Whether the coordinator moves buckets by itself.
     pub rebalances: bool,
     /// Where gossip is heard.
@@ -110,8 +101,6 @@ pub struct Cluster {
     store: Arc<dyn Store>,
     lease: Arc<Lease>,
     view: watch::Sender<Arc<View>>,
-    /// That of the view, at hand without a lock.
-    version: AtomicU64,
     peers: Peers,
     directory: OnceLock<Weak<Directory>>,
     /// What is heard of the others, and told them.
@@ -124,8 +113,6 @@ pub struct Cluster {
     moving: Arc<tokio::sync::Mutex<()>>,
     /// This node is the coordinator, as far as it knows.
     leads: AtomicBool,
-    /// The key of the cluster, as it is shown to other nodes.
-    shown_key: Option<MetadataValue<Ascii>>,
     /// Somebody knows of a newer view.
     stale: Notify,
     /// When the store last answered.
@@ -143,9 +130,6 @@ impl Cluster {
         options: ClusterOptions,
         store: Arc<dyn Store>,
     ) -> anyhow::Result<Arc<Self>> {
-        let shown_key = options.key.as_ref().map(|key| key.expose_secret().parse()).transpose();
-        let shown_key =
-            shown_key.context("the key of the cluster must be text without control characters")?;
         let row = NewNode { id: node.clone(), address: options.address.clone(), weight: options.weight };
         let sent = uptime();
         let incarnation =
@@ -160,7 +144,6 @@ impl Cluster {
             store,
             lease,
             view: watch::Sender::default(),
-            version: AtomicU64::new(0),
             peers: Peers::default(),
             directory: OnceLock::new(),
             gossip: OnceLock::new(),
@@ -168,7 +151,6 @@ impl Cluster {
             refreshing: tokio::sync::Mutex::default(),
             moving: Arc::default(),
             leads: AtomicBool::new(false),
-            shown_key,
             stale: Notify::new(),
             heard: Arc::default(),
             over: CancellationToken::new(),
@@ -195,9 +177,9 @@ impl Cluster {
         Arc::clone(&self.view.borrow())
     }
 
-    /// Changes with the view.
+    /// That of the view.
     pub(crate) fn view_version(&self) -> ViewVersion {
-        ViewVersion(self.version.load(Ordering::Acquire))
+        self.view.borrow().version
     }
 
     /// Tells of each new view.
@@ -244,109 +226,6 @@ impl Cluster {
         self.stale.notify_one();
     }
 
-    /// Renews the lease until this run is over. Nothing else is done here, so that nothing keeps a renewal waiting.
-    pub(crate) async fn keep(self: Arc<Self>) {
-        let mut renewals = interval(self.options.lease / RENEWALS_PER_LEASE);
-        loop {
-            tokio::select! {
-                _ = renewals.tick() => {}
-                () = self.over.cancelled() => return,
-            }
-            match self.renew().await {
-                Ok(()) => self.heard.note(),
-                Err(error) => {
-                    metrics::counter!("earlybird_cluster_lease_failures_total").increment(1);
-                    tracing::debug!(%error, "the store does not answer");
-                }
-            }
-            metrics::gauge!("earlybird_store_silence_seconds").set(self.heard.silence().as_secs_f64());
-        }
-    }
-
-    async fn renew(&self) -> Result<(), StoreError> {
-        let sent = uptime();
-        match self.store.renew(&self.node, self.incarnation, self.options.lease).await? {
-            Some(version) => {
-                self.lease.renewed(sent, self.options.lease);
-                if version != self.view_version() {
-                    self.suspect();
-                }
-            }
-            None => self.end(),
-        }
-        Ok(())
-    }
-
-    /// Follows the view until this run is over: reads it whenever somebody suspects that it has changed.
-    pub(crate) async fn follow(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.stale.notified() => {}
-                () = self.over.cancelled() => return,
-            }
-            let pause = match self.refresh().await {
-                Ok(true) => VIEWS_APART,
-                Ok(false) => {
-                    self.suspect();
-                    CLAIM_AGAIN_AFTER
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "cannot follow the view yet");
-                    self.suspect();
-                    CLAIM_AGAIN_AFTER
-                }
-            };
-            // Many may suspect it at once; one look does for all of them.
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// This run is over: another owns what it owned.
-    fn end(&self) {
-        tracing::error!(
-            node = %self.node,
-            incarnation = %self.incarnation,
-            "this run of the node is over: it was declared dead, or another process runs under its name"
-        );
-        self.lease.end();
-        if let Some(directory) = self.directory() {
-            let owned: Vec<Bucket> = directory.owned().into_iter().map(|(bucket, _)| bucket).collect();
-            directory.buckets_lost(&owned);
-        }
-        self.over.cancel();
-    }
-
-    /// Declares dead whose lease is over, again and again, until this run is over itself. Only while its own lease has lasted
-    /// without a gap for as long as a lease is: after an outage of the store the leases of all are over, and every node
-    /// needs the time to renew.
-    pub(crate) async fn bury(self: Arc<Self>) {
-        if !self.options.has_peers {
-            return;
-        }
-        let mut rounds = interval(BURY_EVERY);
-        loop {
-            tokio::select! {
-                _ = rounds.tick() => {}
-                () = self.over.cancelled() => return,
-            }
-            if self.lease.unbroken() < self.options.lease {
-                continue;
-            }
-            match self.store.declare_dead().await {
-                Ok(dead) if dead.is_empty() => {}
-                Ok(dead) => {
-                    tracing::warn!(
-                        ?dead,
-                        "these nodes did not renew their leases; their buckets go to others"
-                    );
-                    metrics::counter!("earlybird_cluster_nodes_lost_total").increment(dead.len() as u64);
-                    self.suspect();
-                }
-                Err(error) => tracing::debug!(%error, "cannot look for dead nodes"),
-            }
-        }
-    }
-
     /// Reads the view and acts on it: what was lost is let go, what was gained is served, and what nobody owns is claimed
     /// if it should be here. Returns whether nothing is left to claim.
     ///
@@ -358,10 +237,9 @@ impl Cluster {
         loop {
             let view = Arc::new(View::new(self.store.view().await?));
             directory.follow(&view, &self.node, self.incarnation);
-            let was = self.version.swap(view.version.0, Ordering::AcqRel);
-            // An equal one is as good, and would wake who waits for a change.
             self.view.send_if_modified(|known| {
-                let is_new = was != view.version.0 || known.version != view.version;
+                // An equal one is as good, and would wake who waits for a change.
+                let is_new = known.version != view.version;
                 if is_new {
                     *known = Arc::clone(&view);
                 }
@@ -396,24 +274,17 @@ impl Cluster {
 
     /// Buckets without a living owner that should be here.
     fn orphans(&self, view: &View) -> Vec<Bucket> {
-        let candidates = candidates(view);
-        let moves = placement::place_orphans(&candidates, &buckets(view, |_| 0.0));
         let mine = |planned: &Move| (*planned.to == *self.node.as_str()).then_some(planned.bucket);
-        moves.iter().filter_map(mine).filter_map(Bucket::new).collect()
+        place_orphans(view).iter().filter_map(mine).filter_map(Bucket::new).collect()
     }
 
     fn directory(&self) -> Option<Arc<Directory>> {
         self.directory.get()?.upgrade()
     }
 
-    /// Whether a call shows the key of this cluster.
-    pub(crate) fn is_peer(&self, headers: &http::HeaderMap) -> bool {
-        let shown = headers.get(KEY).map(http::HeaderValue::as_bytes);
-        match (&self.options.key, shown) {
-            (Some(key), Some(shown)) => key.expose_secret().as_bytes().ct_eq(shown).into(),
-            // Without a key nobody is known.
-            _ => false,
-        }
+    /// What nodes know each other by.
+    pub(crate) fn key(&self) -> Option<&ClusterKey> {
+        self.options.key.as_ref()
     }
 
     /// Whether this node hands its buckets over.
@@ -437,6 +308,11 @@ pub(crate) fn candidates(view: &View) -> Vec<Candidate> {
         weight: node.weight,
     };
     view.candidates().map(candidate).collect()
+}
+
+/// The moves that give an owner to every bucket that has none among the candidates.
+pub(crate) fn place_orphans(view: &View) -> Vec<Move> {
+    placement::place_orphans(&candidates(view), &buckets(view, |_| 0.0))
 }
 
 /// The buckets with their living owners, as placement knows them. `load` is what a bucket costs beside being there.

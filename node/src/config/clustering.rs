@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::check::Checks;
 use super::paying::read_secret;
 use super::value::{address, duration, text};
-use crate::cluster::ClusterOptions;
+use crate::cluster::{ClusterKey, ClusterOptions};
 
 /// Other nodes on the same database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,17 +119,7 @@ impl ClusterConfig {
     }
 }
 
-/// Shorter keys could be guessed.
-const KEY_BYTES_MIN: usize = 16;
-
-fn read_key(path: &Path) -> anyhow::Result<SecretString> {
-    let read = || -> anyhow::Result<SecretString> {
-        let key = read_secret(path)?;
-        anyhow::ensure!(
-            secrecy::ExposeSecret::expose_secret(&key).len() >= KEY_BYTES_MIN,
-            "a key of at least {KEY_BYTES_MIN} bytes is needed"
-        );
-        Ok(key)
-    };
+fn read_key(path: &Path) -> anyhow::Result<ClusterKey> {
+    let read = || ClusterKey::new(read_secret(path)?).map_err(anyhow::Error::msg);
     read().with_context(|| format!("cluster.key_file {}", path.display()))
 }

@@ -9,7 +9,7 @@ use earlybird_persistence::{Bucket, Epoch, PerformanceId};
 use hashbrown::{HashMap, HashSet};
 
 use super::recovery::{Recovered, RecoveryError, restore};
-use super::{Directory, Slot};
+use super::{Directory, Slot, bucket_of};
 use crate::reply::Unavailable;
 use crate::shard::Shard;
 
@@ -99,22 +99,24 @@ impl Directory {
             arrivals.arrived.extend(arrived);
             arrivals.expected.remove(&bucket);
         }
-        if !self.epochs.write().gain(bucket, epoch) && self.epoch(bucket) != Some(epoch) {
+        let is_news = self.epochs.write().gain(bucket, epoch);
+        if !is_news && self.epoch(bucket) != Some(epoch) {
             // It has gone on to another node meanwhile.
-            self.arrivals
-                .lock()
-                .arrived
-                .retain(|performance, _| super::bucket_of(performance) != Some(bucket));
-            return;
+            return self.forget_arrived(bucket);
         }
         self.has_arrived.notify_waiters();
         for performance in performances {
             self.keep_trying(&performance).await;
         }
-        self.arrivals.lock().arrived.retain(|performance, _| super::bucket_of(performance) != Some(bucket));
+        self.forget_arrived(bucket);
         if is_unread {
             self.read(HashSet::from([bucket]), Vec::new());
         }
+    }
+
+    /// Drops the states of a bucket that nobody has taken up.
+    fn forget_arrived(&self, bucket: Bucket) {
+        self.arrivals.lock().arrived.retain(|performance, _| bucket_of(performance) != Some(bucket));
     }
 
     /// The state of a performance that came with its bucket, under this epoch. Waits a moment for one that is announced.
@@ -181,9 +183,7 @@ impl Moving {
         let loading: Vec<_> = {
             let slots = self.directory.slots.read();
             let loading = slots.iter().filter_map(|(id, slot)| match slot {
-                Slot::Activating(outcome) if super::bucket_of(id) == Some(self.bucket) => {
-                    Some(outcome.clone())
-                }
+                Slot::Activating(outcome) if bucket_of(id) == Some(self.bucket) => Some(outcome.clone()),
                 _ => None,
             });
             loading.collect()
@@ -197,7 +197,7 @@ impl Moving {
     /// The bucket has another owner, under this epoch.
     pub(crate) fn gone(mut self, epoch: Epoch) {
         self.has_gone = true;
-        self.directory.lost(&[self.bucket], Some(epoch));
+        self.directory.buckets_lost(&[self.bucket], Some(epoch));
     }
 }
 

@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 
 use super::oversize;
 use crate::auth::Verifier;
-use crate::cluster::Cluster;
+use crate::cluster::ClusterKey;
 use crate::ingress::status::DOMAIN;
 
 /// What is open to everyone at any time: probes, and the description of the API.
@@ -34,8 +34,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// The gate of one node.
 pub(super) struct Gate {
     verifier: Option<Verifier>,
-    /// Knows the nodes of the cluster; none in tests of the gate alone.
-    cluster: Option<Arc<Cluster>>,
+    /// What nodes of the cluster show; none for a node alone.
+    key: Option<ClusterKey>,
     in_flight_max: usize,
     in_flight: AtomicUsize,
     /// The same, for all to see.
@@ -45,15 +45,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A gate that lets so many calls in at once, each checked by `verifier` if there is one.
-    pub(super) fn new(
-        verifier: Option<Verifier>,
-        cluster: Option<Arc<Cluster>>,
-        in_flight_max: usize,
-    ) -> Self {
+    /// A gate that lets so many calls in at once, each checked by `verifier` if there is one; and nodes with the `key`.
+    pub(super) fn new(verifier: Option<Verifier>, key: Option<ClusterKey>, in_flight_max: usize) -> Self {
         let (in_flight, draining) = (AtomicUsize::new(0), AtomicBool::new(false));
         let shown = metrics::gauge!("earlybird_requests_in_flight");
-        Self { verifier, cluster, in_flight_max, in_flight, shown, draining, emptied: Notify::new() }
+        Self { verifier, key, in_flight_max, in_flight, shown, draining, emptied: Notify::new() }
     }
 
     /// Calls without an answer.
@@ -87,7 +83,7 @@ impl Gate {
         if path.starts_with(PEERS) {
             // Neither counted nor asked for a token: a node that has too much to do must be able to give some of it away. Before
             // the body is read, since a state may be large.
-            let is_peer = self.cluster.as_ref().is_some_and(|cluster| cluster.is_peer(request.headers()));
+            let is_peer = self.key.as_ref().is_some_and(|key| key.is_shown(request.headers()));
             let message = "this is for nodes of the cluster, which show its key";
             let stranger = || refused(Code::PermissionDenied, "PERMISSION_DENIED", message, None);
             return if is_peer { Ok(Pass(None)) } else { Err(stranger()) };

@@ -113,8 +113,7 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
 
     let (draining, stop, ended) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    let gate =
-        Arc::new(Gate::new(verifier, Some(Arc::clone(&node.cluster)), config.grpc.requests_in_flight_max));
+    let gate = Arc::new(Gate::new(verifier, node.cluster.key().cloned(), config.grpc.requests_in_flight_max));
     let server = GrpcServer::new(&config.grpc, Arc::clone(&node), Arc::clone(&gate), draining.clone());
     let health = server.health();
     health.serving().await;

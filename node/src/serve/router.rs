@@ -33,7 +33,7 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use crate::cluster::{Cluster, FORWARDED, OWNER_LOOK_EVERY, OWNER_WAIT_MAX};
 use crate::ingress::names;
-use crate::ingress::status::{Problem, Reason, reason_of};
+use crate::ingress::status::{Problem, is_elsewhere, reason_of};
 
 /// The services whose calls are about a performance, and the fields that name it, the first that a request has.
 const SERVICES: [&str; 5] = ["Seating", "Waitlist", "Orders", "Admin", "Coupons"];
@@ -126,12 +126,10 @@ fn assemble(parts: &Parts, body: &Bytes) -> Request<Body> {
     Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())))
 }
 
-/// Whether a node answered that it does not own the performance, or is about to hand over all it owns.
+/// Whether a node answered that the performance is elsewhere.
 fn has_moved(response: &Response<Body>) -> bool {
     let reason = Status::from_header_map(response.headers()).and_then(|status| reason_of(&status));
-    reason.is_some_and(|reason| {
-        [Reason::NotOwner, Reason::Draining].iter().any(|moved| reason == moved.as_str())
-    })
+    reason.is_some_and(|reason| is_elsewhere(&reason))
 }
 
 /// For each call about one performance: its path, and the field that names it.

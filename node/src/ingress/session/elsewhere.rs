@@ -12,7 +12,7 @@ use super::routes::{RouteIndex, Waiting, Way, Wished};
 use super::slots::InFlight;
 use super::{Session, background};
 use crate::ingress::meters::Kind;
-use crate::ingress::status::{Problem, Reason};
+use crate::ingress::status::{Problem, is_elsewhere};
 use crate::ingress::{Elsewhere, deadline, names};
 
 impl Session {
@@ -110,7 +110,7 @@ impl Session {
         let Some(command) = self.in_flight.get(slot) else { return };
         match reply.result {
             Some(Message::Error(error))
-                if has_moved(&error.reason) && Instant::now() < command.expires_at =>
+                if is_elsewhere(&error.reason) && Instant::now() < command.expires_at =>
             {
                 self.ingress.node.cluster.suspect();
                 let mut refused_by = None;
@@ -126,11 +126,6 @@ impl Session {
             None => self.answer(slot, Err(Problem::mismatch())),
         }
     }
-}
-
-/// Whether nothing was done, because the node does not own the performance or is about to hand it over.
-fn has_moved(reason: &str) -> bool {
-    [Reason::NotOwner, Reason::Draining].iter().any(|moved| reason == moved.as_str())
 }
 
 /// Which method a command is, and the name that says which performance it is about.

@@ -61,6 +61,11 @@ pub enum Detail {
     },
 }
 
+/// Whether a reason says that nothing was done, because the node does not own the performance or is about to hand it over.
+pub(crate) fn is_elsewhere(reason: &str) -> bool {
+    [Reason::NotOwner, Reason::Draining].iter().any(|moved| reason == moved.as_str())
+}
+
 impl Problem {
     /// A problem without further facts.
     #[must_use]
