@@ -1,18 +1,23 @@
 //! Coupons on real stores: rushes of claims, payments that meet, birthdays across crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_persistence::{
     BirthDate, Fingerprint, HoldId, IssueBatch, IssueOutcome, IssueWish, JobId, JobRow, JobState, MemberRow,
     MonthDay, RequestId,
 };
+use parking_lot::Mutex;
 use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
-use crate::jobs::{Arguments, Jobs, JobsOptions};
+use crate::jobs::{Arguments, JobKind, Jobs, JobsOptions, Step, StepError};
 use crate::people::{People, PeopleOptions};
 
 /// Longest wait for something that must come.
@@ -89,18 +94,13 @@ impl House {
     }
 
     async fn until_ended(&self, id: &JobId) -> JobRow {
-        self.until("the job ends", id, |row| !matches!(row.state, JobState::Pending | JobState::Running))
-            .await
-    }
-
-    async fn until(&self, what: &str, id: &JobId, is_so: impl Fn(&JobRow) -> bool) -> JobRow {
         let started = Instant::now();
         loop {
             let row = self.store.job(id).await.expect("the store answers");
-            if let Some(row) = row.filter(|row| is_so(row)) {
+            if let Some(row) = row.filter(|row| !matches!(row.state, JobState::Pending | JobState::Running)) {
                 return row;
             }
-            assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+            assert!(started.elapsed() < PATIENCE, "waited in vain: the job ends");
             // Not a wait for the result, only a pause so that looking does not take the processor from what is looked at.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -294,35 +294,64 @@ fn birthday_arguments(date: &str) -> Arguments {
         .collect()
 }
 
-/// Runs that die after every few steps, each in another place.
+/// A node that dies in every third step it takes: the step has had its effect, and is not noted.
+struct Dying {
+    kind: Birthday,
+    steps: AtomicUsize,
+    dead: Notify,
+}
+
+impl Dying {
+    fn jobs(house: &House, node: &str) -> (Arc<Self>, Arc<Jobs>) {
+        let PeopleOptions { jobs, birthday, chunk_rows, claims_waiting_max, .. } = options();
+        let (store, clock) = (Arc::clone(&house.store), Arc::clone(&house.clock));
+        let coupons = Coupons::new(Arc::clone(&store), Arc::clone(&clock), claims_waiting_max);
+        let issuer = Issuer { store, coupons, clock, chunk_rows };
+        let kind = Birthday { issuer, options: birthday, looked_at: Mutex::new(Timestamp(0)) };
+        let dying = Arc::new(Self { kind, steps: AtomicUsize::new(0), dead: Notify::new() });
+        let (store, clock) = (Arc::clone(&house.store), Arc::clone(&house.clock));
+        let kinds: Vec<Arc<dyn JobKind>> = vec![Arc::clone(&dying) as Arc<dyn JobKind>];
+        (dying, Jobs::new(node.into(), store, clock, jobs, kinds))
+    }
+}
+
+#[async_trait]
+impl JobKind for Dying {
+    fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn check(&self, arguments: &Arguments) -> Result<(), String> {
+        self.kind.check(arguments)
+    }
+
+    async fn step(&self, job: &JobRow, arguments: &Arguments) -> Result<Step, StepError> {
+        let step = self.kind.step(job, arguments).await;
+        if self.steps.fetch_add(1, Ordering::SeqCst) == 2 {
+            self.dead.notify_one();
+            std::future::pending::<()>().await;
+        }
+        step
+    }
+}
+
 async fn birthdays_are_kept_once_across_crashes(house: Option<House>) {
     let Some(house) = house else { return };
     house.campaign("cake", |campaign| campaign.is_birthday = true).await;
     let members = put_members(&house).await;
     let id = JobId::from("birthday-cake-2026-02-28");
-    let mut noted = 0;
-    let mut crashes = 0;
-    let ended = loop {
-        let people = house.people(&format!("node-{crashes}"), &options());
-        people
-            .jobs
-            .ensure(id.clone(), "birthday", &birthday_arguments("2026-02-28"))
-            .await
-            .expect("it is stored");
-        let running = run_jobs(&people.jobs);
-        let row = house
-            .until("it goes on", &id, |row| row.progress.done > noted || row.state == JobState::Succeeded)
-            .await;
-        if row.state == JobState::Succeeded {
-            break row;
-        }
-        noted = row.progress.done;
-        crashes += 1;
-        // Wherever it is in its next step.
+    for crash in 0..3 {
+        let (dying, jobs) = Dying::jobs(&house, &format!("node-{crash}"));
+        jobs.ensure(id.clone(), "birthday", &birthday_arguments("2026-02-28")).await.expect("it is stored");
+        let running = run_jobs(&jobs);
+        timeout(PATIENCE, dying.dead.notified()).await.expect("it comes to its third step");
         drop(running);
-    };
-    assert!(crashes >= 2, "it crashed {crashes} times");
-    assert!(ended.attempt >= 2, "{ended:?}");
+    }
+    let survivor = house.people("survivor", &options());
+    let running = run_jobs(&survivor.jobs);
+    let ended = house.until_ended(&id).await;
+    drop(running);
+    assert_eq!((ended.state, ended.attempt), (JobState::Succeeded, 4));
     assert_eq!((ended.progress.done, ended.progress.total), (150, Some(150)));
     assert_eq!(house.coupons_of(&members).await, BTreeMap::from([(1, 150)]));
     assert_eq!(house.issued("cake").await, 150);

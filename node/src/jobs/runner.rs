@@ -144,7 +144,6 @@ impl Jobs {
                 }
             }
             held.error = None;
-            fail::fail_point!("job-step-done", |_| None);
             self.keep(held).await?;
             if is_done {
                 return Some(JobEnd::Succeeded);
