@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::ValueEnum;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -33,6 +34,12 @@ impl Output {
         // Not println!, which panics when a pipe is closed.
         writeln!(std::io::stdout(), "{}", text.trim_end()).map_err(Failure::failed)
     }
+}
+
+/// A bar on the error stream, which fills up to this length.
+pub(crate) fn progress(length: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style)
 }
 
 /// A line of a table.

@@ -45,21 +45,31 @@ async fn until_named(gossip: &Gossip, names: &[&str]) -> Vec<Peer> {
     .await
 }
 
+/// Waits until the node's only peer says that this is its load.
+async fn until_loaded(gossip: &Gossip, load: &str) -> Vec<Peer> {
+    let is_said = |peer: &Peer| peer.values.get("load").is_some_and(|said| said == load);
+    until(gossip, &format!("a load of {load} is wanted"), |peers| peers.iter().any(is_said)).await
+}
+
+/// Waits until the node has dropped so many datagrams.
+async fn until_dropped(gossip: &Gossip, count: u64) {
+    let dropped = async {
+        while gossip.dropped() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, dropped).await.expect("so many are dropped");
+}
+
 #[tokio::test]
 async fn two_nodes_see_each_other_and_what_they_say() {
     let first = start(options("a", &[])).await;
     first.set("load", 7).await;
     let second = start(options("b", &[&first])).await;
     until_named(&first, &["b"]).await;
-    until(&second, "the value of a", |peers| {
-        peers.iter().any(|peer| peer.values.get("load").is_some_and(|load| load == "7"))
-    })
-    .await;
+    until_loaded(&second, "7").await;
     first.set("load", 8).await;
-    let peers = until(&second, "the newer value of a", |peers| {
-        peers.iter().any(|peer| peer.values.get("load").is_some_and(|load| load == "8"))
-    })
-    .await;
+    let peers = until_loaded(&second, "8").await;
     assert_eq!((&*peers[0].node, peers[0].incarnation), ("a", 1));
 }
 
@@ -91,13 +101,7 @@ async fn a_stranger_is_neither_seen_nor_told_anything() {
     let first = start(options("a", &[])).await;
     let stranger =
         start(GossipOptions { key: "another cluster's key".into(), ..options("x", &[&first]) }).await;
-    timeout(PATIENCE, async {
-        while first.dropped() < 10 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("the stranger knocks");
+    until_dropped(&first, 10).await;
     let second = start(options("b", &[&first])).await;
     until_named(&first, &["b"]).await;
     until_named(&second, &["a"]).await;
@@ -118,13 +122,7 @@ async fn garbage_is_dropped_and_counted() {
     for garbage in [&b""[..], b"x", &[0; 32], &largest, &sealed_garbage] {
         socket.send_to(garbage, first.address()).await.expect("it is sent");
     }
-    timeout(PATIENCE, async {
-        while first.dropped() < 5 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("all five are dropped");
+    until_dropped(&first, 5).await;
     until_named(&first, &["b"]).await;
     until_named(&second, &["a"]).await;
 }

@@ -15,6 +15,15 @@ fn nodes(seed: u32, numbers: std::ops::Range<usize>) -> Vec<Candidate> {
     numbers.map(|number| Candidate { id: format!("node-{seed}-{number}").into(), weight: 1 }).collect()
 }
 
+/// Nodes of these weights.
+fn weighted(seed: u32, weights: &[u32]) -> Vec<Candidate> {
+    let mut candidates = nodes(seed, 0..weights.len());
+    for (candidate, weight) in candidates.iter_mut().zip(weights) {
+        candidate.weight = *weight;
+    }
+    candidates
+}
+
 fn apply(buckets: &mut [Bucket], moves: &[Move]) {
     for Move { bucket, from, to } in moves {
         let slot = buckets.iter_mut().find(|slot| slot.number == *bucket).expect("a bucket that there is");
@@ -43,10 +52,7 @@ fn bound(candidate: &Candidate, candidates: &[Candidate], buckets: &[Bucket]) ->
 fn any_cluster() -> impl Strategy<Value = (Vec<Candidate>, Vec<Bucket>)> {
     let candidates = (0_u32..10_000, prop::collection::vec(0_u32..5, 1..9));
     candidates.prop_flat_map(|(seed, weights)| {
-        let mut candidates = nodes(seed, 0..weights.len());
-        for (candidate, weight) in candidates.iter_mut().zip(&weights) {
-            candidate.weight = *weight;
-        }
+        let candidates = weighted(seed, &weights);
         let known = candidates.len() + 2;
         let name = move |number: usize| Box::from(format!("node-{seed}-{number}"));
         let node = move || prop::option::weighted(0.9, (0..known).prop_map(name));
@@ -124,10 +130,7 @@ proptest! {
     /// Buckets of one load fit everywhere, so no node has more than its bound, whatever was before.
     #[test]
     fn equal_buckets_stay_within_the_bounds(seed in any::<u32>(), weights in prop::collection::vec(1_u32..5, 1..33)) {
-        let mut candidates = nodes(seed, 0..weights.len());
-        for (candidate, weight) in candidates.iter_mut().zip(&weights) {
-            candidate.weight = *weight;
-        }
+        let candidates = weighted(seed, &weights);
         let mut buckets = unowned();
         apply(&mut buckets, &place_orphans(&candidates[..1], &unowned()));
         for (start, with) in [(unowned(), place_orphans as fn(&_, &_) -> _), (buckets, rebalance)] {

@@ -1,24 +1,22 @@
 //! `audit`.
 
 use earlybird_proto::v1::AuditPerformanceRequest;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::look::placements;
 use crate::connect::Node;
 use crate::failure::Failure;
 use crate::names::short;
-use crate::output::Output;
+use crate::output::{Output, progress};
 use crate::rows::Audit;
 
 /// Audits these performances, or else all, one after the other: a node audits one at a time.
 pub(crate) async fn audit(on: &Node, output: Output, named: Vec<String>) -> Result<(), Failure> {
-    let names = match named.is_empty() {
-        true => placements(on, String::new()).await?.into_iter().map(|at| at.performance).collect(),
-        false => named,
+    let names = if named.is_empty() {
+        placements(on, String::new()).await?.into_iter().map(|at| at.performance).collect()
+    } else {
+        named
     };
-    let bar = ProgressBar::new(names.len() as u64);
-    let style = ProgressStyle::with_template("auditing {wide_bar} {pos}/{len}  {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress(names.len() as u64, "auditing {wide_bar} {pos}/{len}  {msg}");
     let mut audit = Audit::default();
     for name in names {
         bar.set_message(short(&name));

@@ -4,7 +4,6 @@ use earlybird_proto::v1::{
     ApplyRebalanceRequest, DrainNodeRequest, PlanRebalanceRequest, TransferProgress, TransferSummary,
     apply_rebalance_response, drain_node_response,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use tonic::Streaming;
 
 use super::look::coordinator;
@@ -13,7 +12,7 @@ use crate::confirm::confirm;
 use crate::connect::Node;
 use crate::failure::Failure;
 use crate::names::short;
-use crate::output::{Output, Shown as _};
+use crate::output::{Output, Shown as _, progress};
 use crate::rows::{MoveRow, Plan, Transfer};
 
 /// `rebalance plan`.
@@ -88,9 +87,7 @@ enum Step {
 
 /// Shows the progress of moves until they end.
 async fn follow<T>(mut stream: Streaming<T>, step: impl Fn(T) -> Option<Step>) -> Result<Transfer, Failure> {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("moving {wide_bar} {pos}/{len}  {msg} {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress(0, "moving {wide_bar} {pos}/{len}  {msg} {elapsed}");
     let mut failures = Vec::new();
     let outcome = loop {
         match stream.message().await {

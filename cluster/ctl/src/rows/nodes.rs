@@ -13,25 +13,25 @@ use crate::output::{Row, Shown, table};
 /// The cluster.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
-    pub(crate) view_version: u64,
+    view_version: u64,
     /// Empty if there is none.
-    pub(crate) coordinator: String,
+    coordinator: String,
     answered_by: String,
-    pub(crate) buckets: u32,
-    pub(crate) buckets_unowned: u32,
+    buckets: u32,
+    buckets_unowned: u32,
     pub(crate) nodes: Vec<NodeRow>,
 }
 
 /// A node.
 #[derive(Debug, Serialize)]
 pub(crate) struct NodeRow {
-    pub(crate) node: String,
+    node: String,
     state: &'static str,
     pub(crate) suspected: bool,
     incarnation: u64,
     lease_remaining_ms: i64,
     weight: u32,
-    pub(crate) buckets: u32,
+    buckets: u32,
     performances_active: u32,
     pub(crate) commands_per_s: f64,
     seats: u64,

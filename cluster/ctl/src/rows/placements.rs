@@ -76,7 +76,7 @@ pub(crate) struct Route {
     performance: String,
     bucket: u32,
     /// Empty if it has no owner.
-    pub(crate) node: String,
+    node: String,
     address: String,
     epoch: u64,
 }

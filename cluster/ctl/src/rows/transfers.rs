@@ -153,6 +153,16 @@ impl Shown for Transfer {
 mod tests {
     use super::*;
 
+    /// How [`loads`] are shown.
+    const LOADS: &str = "\
+┌─────────────┬────────────────┬───────┬─────────────┬───────┬────────┐
+│ node        ┆ buckets before ┆ after ┆ load before ┆ after ┆ change │
+╞═════════════╪════════════════╪═══════╪═════════════╪═══════╪════════╡
+│ earlybird-0 ┆           1024 ┆   522 ┆        2048 ┆  1044 ┆   -502 │
+│ earlybird-1 ┆              0 ┆   502 ┆           0 ┆  1004 ┆   +502 │
+└─────────────┴────────────────┴───────┴─────────────┴───────┴────────┘
+";
+
     fn loads() -> Vec<NodeLoad> {
         let load = |node: &str, before: u32, after: u32| NodeLoad {
             node: format!("nodes/{node}"),
@@ -177,17 +187,7 @@ mod tests {
     fn a_plan_is_a_table_of_nodes() {
         let plan =
             RebalancePlan { view_version: 3, moves: vec![moved()], nodes: loads(), moves_left_out: 501 };
-        assert_eq!(
-            Plan::from(plan).text(),
-            "\
-┌─────────────┬────────────────┬───────┬─────────────┬───────┬────────┐
-│ node        ┆ buckets before ┆ after ┆ load before ┆ after ┆ change │
-╞═════════════╪════════════════╪═══════╪═════════════╪═══════╪════════╡
-│ earlybird-0 ┆           1024 ┆   522 ┆        2048 ┆  1044 ┆   -502 │
-│ earlybird-1 ┆              0 ┆   502 ┆           0 ┆  1004 ┆   +502 │
-└─────────────┴────────────────┴───────┴─────────────┴───────┴────────┘
-buckets to move: 1; left out: 501"
-        );
+        assert_eq!(Plan::from(plan).text(), format!("{LOADS}buckets to move: 1; left out: 501"));
         let idle = Plan::from(RebalancePlan { nodes: loads(), ..RebalancePlan::default() });
         assert!(idle.text().ends_with("nothing to move"));
     }
@@ -205,22 +205,16 @@ buckets to move: 1; left out: 501"
         let elapsed = Some(prost_types::Duration { seconds: 1, nanos: 250_000_000 });
         let summary = TransferSummary { moved: 1, failed: 1, elapsed, nodes: loads() };
         let transfer = Transfer::new(summary, MoveRow::failed(progress).into_iter().collect());
-        assert_eq!(
-            transfer.text(),
+        let expected = format!(
             "\
-┌─────────────┬────────────────┬───────┬─────────────┬───────┬────────┐
-│ node        ┆ buckets before ┆ after ┆ load before ┆ after ┆ change │
-╞═════════════╪════════════════╪═══════╪═════════════╪═══════╪════════╡
-│ earlybird-0 ┆           1024 ┆   522 ┆        2048 ┆  1044 ┆   -502 │
-│ earlybird-1 ┆              0 ┆   502 ┆           0 ┆  1004 ┆   +502 │
-└─────────────┴────────────────┴───────┴─────────────┴───────┴────────┘
-┌────────┬─────────────┬─────────────┬──────┬────────────────────────────┐
+{LOADS}┌────────┬─────────────┬─────────────┬──────┬────────────────────────────┐
 │ bucket ┆ from        ┆ to          ┆ load ┆ error                      │
 ╞════════╪═════════════╪═════════════╪══════╪════════════════════════════╡
 │      7 ┆ earlybird-0 ┆ earlybird-1 ┆    2 ┆ earlybird-1 did not answer │
 └────────┴─────────────┴─────────────┴──────┴────────────────────────────┘
 buckets moved: 1 in 1.2 s; failed: 1"
         );
+        assert_eq!(transfer.text(), expected);
         let json = serde_json::to_value(&transfer).expect("it serialises");
         assert_eq!(json["elapsed_ms"], 1_250);
         assert_eq!(json["failures"][0]["error"], "earlybird-1 did not answer");
