@@ -118,19 +118,30 @@ macro_rules! payment_queries {
             query.fetch_optional(connection).await.map_err(store_error)?.map(account).transpose()
         }
 
-        pub(crate) async fn put_refund_account(
+        async fn change_refund_account(
             connection: &mut $connection,
+            sql: &'static str,
             performance: &PerformanceId,
             order: OrderId,
             account: &RefundAccount,
         ) -> Result<(), StoreError> {
-            let query = sqlx::query(include_str!("../sql/shared/put_refund_account.sql"))
+            let query = sqlx::query(sql)
                 .bind(performance.as_str())
                 .bind(saturating(order.0))
                 .bind(&*account.bank_code)
                 .bind(&*account.account_number)
                 .bind(&*account.holder_name);
             query.execute(connection).await.map_err(store_error).map(drop)
+        }
+
+        pub(crate) async fn put_refund_account(
+            connection: &mut $connection,
+            performance: &PerformanceId,
+            order: OrderId,
+            account: &RefundAccount,
+        ) -> Result<(), StoreError> {
+            let sql = include_str!("../sql/shared/put_refund_account.sql");
+            change_refund_account(connection, sql, performance, order, account).await
         }
 
         pub(crate) async fn refund_account(
@@ -150,13 +161,8 @@ macro_rules! payment_queries {
             order: OrderId,
             account: &RefundAccount,
         ) -> Result<(), StoreError> {
-            let query = sqlx::query(include_str!("../sql/shared/forget_refund_account.sql"))
-                .bind(performance.as_str())
-                .bind(saturating(order.0))
-                .bind(&*account.bank_code)
-                .bind(&*account.account_number)
-                .bind(&*account.holder_name);
-            query.execute(connection).await.map_err(store_error).map(drop)
+            let sql = include_str!("../sql/shared/forget_refund_account.sql");
+            change_refund_account(connection, sql, performance, order, account).await
         }
 
         pub(crate) async fn orders_of_payment(

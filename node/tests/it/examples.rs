@@ -4,7 +4,7 @@ use earlybird_proto::v1::order::State;
 
 use crate::support::{Options, Server, provider};
 
-#[allow(dead_code, reason = "its main is for the command line")]
+#[expect(dead_code, reason = "its main is for the command line")]
 #[path = "../../examples/buy_with_coupon.rs"]
 mod buy_with_coupon;
 

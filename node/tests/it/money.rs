@@ -7,6 +7,26 @@
 //!                                                                               ▲ dies at a step          ▲ down, silent, errs
 //! ```
 
+/// Makes a test on each store of a check of a shop.
+macro_rules! on_both_stores {
+    ($($check:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $check() {
+                super::$check(super::Shop::on_sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $check() {
+                if let Some(shop) = super::Shop::on_postgres().await {
+                    super::$check(shop).await;
+                }
+            })*
+        }
+    };
+}
+
 mod buyers;
 mod coupons;
 mod deadlines;

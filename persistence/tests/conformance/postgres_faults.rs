@@ -75,6 +75,7 @@ async fn cut_connections_lose_and_double_nothing() {
             loop {
                 let connection: &mut sqlx::PgConnection = &mut connection;
                 sqlx::query(sql).execute(connection).await.unwrap();
+                // How often it cuts, which leaves a few batches time to get through in between.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         })

@@ -75,6 +75,7 @@ async fn kill_again_and_again(
         if sale::answered(&mut marks, drawn.max(seen + ANSWERS_BETWEEN_MIN)).await.is_none() {
             break;
         }
+        // Nothing is waited for here: the kill is to come at a moment that nothing announces.
         tokio::time::sleep(STEP.mul_f64(rng.random_range(0.0..1.0))).await;
         let answers = marks.borrow().answers;
         let began = Instant::now();

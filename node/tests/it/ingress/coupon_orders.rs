@@ -81,14 +81,12 @@ async fn a_coupon_pays_its_part_and_comes_back_with_the_refund() {
     let mut back = 0;
     for seat in [2, 0, 1] {
         assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Redeemed);
-        let refund = v1::RefundOrderRequest {
-            name: order.name.clone(),
-            buyer_id: "alice".into(),
-            seats: vec![seat],
-            request_id: request_id(),
-            ..Default::default()
-        };
-        back = orders.refund_order(refund).await.expect("it is paid").into_inner().refunded_minor;
+        back = orders
+            .refund_order(refund(&order, &[seat]))
+            .await
+            .expect("it is paid")
+            .into_inner()
+            .refunded_minor;
     }
     assert_eq!(back, amount_minor, "I3");
     assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Issued);
@@ -127,13 +125,7 @@ async fn a_coupon_may_pay_for_all() {
         .into_inner();
     assert_eq!((order.state(), order.amount_minor, order.discount_minor), (State::Paid, 0, STALLS_MINOR));
     assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Redeemed);
-    let refund = v1::RefundOrderRequest {
-        name: order.name.clone(),
-        buyer_id: "alice".into(),
-        request_id: request_id(),
-        ..Default::default()
-    };
-    let refunded = orders.refund_order(refund).await.expect("it is paid").into_inner();
+    let refunded = orders.refund_order(refund(&order, &[])).await.expect("it is paid").into_inner();
     assert_eq!((refunded.state(), refunded.refunded_minor), (State::Refunded, 0));
     assert_eq!(state(&mut coupons, &coupon).await.0, CouponState::Issued);
 }

@@ -12,7 +12,7 @@ use toss_sim::Behaviour;
 
 use super::depositing::{WITH_DEPOSITS, open};
 use super::house::*;
-use super::paying::{Shop, refund};
+use super::paying::Shop;
 use super::session::Client;
 
 const ACCOUNT_NUMBER: &str = "98765432109";

@@ -219,6 +219,18 @@ fn plan_json() -> String {
     .to_string()
 }
 
+/// A request to refund some seats of an order, or all.
+pub(super) fn refund(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
+    v1::RefundOrderRequest {
+        name: order.name.clone(),
+        buyer_id: order.buyer_id.clone(),
+        seats: seats.into(),
+        reason: "ill".into(),
+        request_id: request_id(),
+        ..Default::default()
+    }
+}
+
 /// A new request id.
 pub(super) fn request_id() -> String {
     Uuid::new_v4().to_string()

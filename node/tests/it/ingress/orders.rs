@@ -6,17 +6,6 @@ use tonic::Code;
 
 use super::house::*;
 
-fn refund_request(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
-    v1::RefundOrderRequest {
-        name: order.name.clone(),
-        buyer_id: order.buyer_id.clone(),
-        seats: seats.into(),
-        reason: "changed my mind".into(),
-        request_id: request_id(),
-        ..Default::default()
-    }
-}
-
 #[tokio::test]
 async fn an_order_is_paid_read_and_refunded_in_parts() {
     let house = House::open().await;
@@ -32,16 +21,16 @@ async fn an_order_is_paid_read_and_refunded_in_parts() {
     let get = v1::GetOrderRequest { name: order.name.clone() };
     assert_eq!(orders.get_order(get.clone()).await.expect("it exists").into_inner(), order);
 
-    let part = orders.refund_order(refund_request(&order, &[10])).await.expect("it is paid").into_inner();
+    let part = orders.refund_order(refund(&order, &[10])).await.expect("it is paid").into_inner();
     assert_eq!((part.state(), part.refunded_minor), (State::PartiallyRefunded, CIRCLE_MINOR));
     assert_eq!(part.seats_left, [0, 1]);
     house.hold("bob", &[10]).await.expect("it is free again");
 
-    let rest = orders.refund_order(refund_request(&order, &[])).await.expect("the rest").into_inner();
+    let rest = orders.refund_order(refund(&order, &[])).await.expect("the rest").into_inner();
     assert_eq!((rest.state(), rest.refunded_minor), (State::Refunded, amount_minor));
     assert_eq!(rest.seats_left, [] as [u32; 0]);
     assert_eq!(orders.get_order(get).await.expect("it exists").into_inner(), rest);
-    let (status, reason, _) = failure(orders.refund_order(refund_request(&order, &[])).await);
+    let (status, reason, _) = failure(orders.refund_order(refund(&order, &[])).await);
     assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "ORDER_STATE"));
 }
 
@@ -133,16 +122,16 @@ async fn refunds_are_for_the_owner_and_for_seats_of_the_order() {
     let hold = house.hold("alice", &[0]).await.expect("a free seat");
     let order = house.pay(&hold).await.expect("it is paid");
     let theirs = v1::Order { buyer_id: "mallory".into(), ..order.clone() };
-    assert_eq!(failure(orders.refund_order(refund_request(&theirs, &[])).await).1, "NOT_HOLDER");
-    let (status, reason, _) = failure(orders.refund_order(refund_request(&order, &[1])).await);
+    assert_eq!(failure(orders.refund_order(refund(&theirs, &[])).await).1, "NOT_HOLDER");
+    let (status, reason, _) = failure(orders.refund_order(refund(&order, &[1])).await);
     assert_eq!((status.code(), reason.as_str()), (Code::InvalidArgument, "INVALID_SEATS"));
     let missing = v1::Order { name: format!("{NAME}/orders/99"), ..order.clone() };
-    let (status, reason, _) = failure(orders.refund_order(refund_request(&missing, &[])).await);
+    let (status, reason, _) = failure(orders.refund_order(refund(&missing, &[])).await);
     assert_eq!((status.code(), reason.as_str()), (Code::NotFound, "ORDER_NOT_FOUND"));
     let get = v1::GetOrderRequest { name: missing.name };
     assert_eq!(failure(orders.get_order(get).await).1, "ORDER_NOT_FOUND");
     // An administrator names no buyer.
-    let by_admin = v1::RefundOrderRequest { buyer_id: String::new(), ..refund_request(&order, &[]) };
+    let by_admin = v1::RefundOrderRequest { buyer_id: String::new(), ..refund(&order, &[]) };
     assert_eq!(
         orders.refund_order(by_admin).await.expect("it is paid").into_inner().state(),
         State::Refunded

@@ -70,18 +70,6 @@ pub(super) fn reference(hold: &v1::Hold) -> String {
     earlybird::payments::order_reference(&"carmen".into(), earlybird_engine::HoldId(number))
 }
 
-/// A request to refund some seats of an order, or all.
-pub(super) fn refund(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
-    v1::RefundOrderRequest {
-        name: order.name.clone(),
-        buyer_id: order.buyer_id.clone(),
-        seats: seats.into(),
-        reason: "ill".into(),
-        request_id: request_id(),
-        ..Default::default()
-    }
-}
-
 #[tokio::test]
 async fn every_unknown_outcome_becomes_definite_and_is_captured_once() {
     let shop = Shop::open().await;

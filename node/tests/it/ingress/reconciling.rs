@@ -11,7 +11,7 @@ use serde_json::Value;
 use tonic::Code;
 
 use super::house::*;
-use super::paying::{Shop, refund};
+use super::paying::Shop;
 use crate::support::run;
 
 /// What a comparison of the last hour says.

@@ -18,17 +18,6 @@ async fn bought(house: &House) -> v1::Order {
     house.pay(&hold).await.expect("it is paid")
 }
 
-fn refund(order: &v1::Order, seats: &[u32]) -> v1::RefundOrderRequest {
-    v1::RefundOrderRequest {
-        name: order.name.clone(),
-        buyer_id: order.buyer_id.clone(),
-        seats: seats.into(),
-        reason: "ill".into(),
-        request_id: request_id(),
-        ..Default::default()
-    }
-}
-
 fn quote(order: &v1::Order, seats: &[u32]) -> v1::QuoteRefundRequest {
     let (name, buyer_id) = (order.name.clone(), order.buyer_id.clone());
     v1::QuoteRefundRequest { name, buyer_id, seats: seats.into(), fee_minor: None }

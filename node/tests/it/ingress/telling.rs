@@ -4,7 +4,7 @@ use earlybird_proto::v1;
 use earlybird_proto::v1::order::State;
 
 use super::house::*;
-use super::paying::{Shop, reference, refund};
+use super::paying::{Shop, reference};
 use crate::support::exchange;
 
 /// Sends what the provider would, or would not; returns the status.

@@ -45,9 +45,7 @@ struct Fair {
 impl Fair {
     /// Opens a shop with a campaign that returns its coupons on a refund.
     async fn open(shop: Shop) -> (Self, Server) {
-        let server = shop.site.start().await;
-        shop.build_hall().await;
-        shop.open("carmen", Duration::from_secs(600)).await;
+        let server = shop.begin(Duration::from_secs(600)).await;
         let mut coupons = CouponsClient::new(connect(&shop.site.endpoint()));
         let campaign = Campaign {
             display_name: "Spring".into(),
@@ -104,7 +102,9 @@ async fn buy(buyer: Buyer, number: u32, coupon: String, gives_back: bool) -> (St
     (coupon, None)
 }
 
-async fn check_payments(shop: Shop) {
+on_both_stores!(a_kill_at_any_step_loses_no_coupon, late_money_with_a_coupon_buys_seats_or_goes_back);
+
+async fn a_kill_at_any_step_loses_no_coupon(shop: Shop) {
     let (fair, mut server) = Fair::open(shop).await;
     let mut number = 0;
     for (step, passes) in STEPS {
@@ -134,7 +134,7 @@ async fn check_payments(shop: Shop) {
 }
 
 /// Money that was captured although the provider had declined, and of which it tells when the node is about to die.
-async fn check_late_money(shop: Shop) {
+async fn late_money_with_a_coupon_buys_seats_or_goes_back(shop: Shop) {
     let (fair, mut server) = Fair::open(shop).await;
     let mut orders = 0;
     for (seat, step) in (0..).step_by(3).zip(LATE_STEPS) {
@@ -173,28 +173,4 @@ async fn check_late_money(shop: Shop) {
         orders += 3;
     }
     fair.shop.close(server).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_loses_no_coupon_on_sqlite() {
-    check_payments(Shop::on_sqlite().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_loses_no_coupon_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check_payments(shop).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn late_money_with_a_coupon_buys_seats_or_goes_back_on_sqlite() {
-    check_late_money(Shop::on_sqlite().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn late_money_with_a_coupon_buys_seats_or_goes_back_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check_late_money(shop).await;
-    }
 }

@@ -11,22 +11,10 @@ use crate::chaos::house::reason;
 /// Life of a hold: the shortest that there is. The provider's answers below take longer.
 const HOLD_TTL: Duration = Duration::from_secs(1);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_began_in_time_outlives_the_hold_on_sqlite() {
-    check(Shop::on_sqlite().await).await;
-}
+on_both_stores!(a_payment_that_began_in_time_outlives_the_hold);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_began_in_time_outlives_the_hold_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check(shop).await;
-    }
-}
-
-async fn check(shop: Shop) {
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", HOLD_TTL).await;
+async fn a_payment_that_began_in_time_outlives_the_hold(shop: Shop) {
+    let server = shop.begin(HOLD_TTL).await;
     let (ann, ben) = (buyer(&shop, "ann"), buyer(&shop, "ben"));
 
     // Each as long as the other, so both are under way when the holds' time is over. The node waits for an answer for half a

@@ -34,22 +34,10 @@ const STEPS: [&str; 10] = [
 /// Buyers of a round: half of them give their seats back, from the others the bank takes the money.
 const BUYERS: u32 = 4;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_of_a_deposit_takes_no_money_for_nothing_on_sqlite() {
-    check(Shop::on_sqlite().await).await;
-}
+on_both_stores!(a_kill_at_any_step_of_a_deposit_takes_no_money_for_nothing);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_of_a_deposit_takes_no_money_for_nothing_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check(shop).await;
-    }
-}
-
-async fn check(shop: Shop) {
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", Duration::from_secs(600)).await;
+async fn a_kill_at_any_step_of_a_deposit_takes_no_money_for_nothing(shop: Shop) {
+    let server = shop.begin(Duration::from_secs(600)).await;
     shop.let_provider_tell(1);
     assert!(server.terminate().await.0.success());
     for (round, step) in (0..).zip(STEPS) {

@@ -28,22 +28,10 @@ const STEPS: [(&str, u32); 10] = [
 /// Buyers of a round.
 const BUYERS: u32 = 8;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_takes_no_money_for_nothing_on_sqlite() {
-    check(Shop::on_sqlite().await).await;
-}
+on_both_stores!(a_kill_at_any_step_takes_no_money_for_nothing);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_step_takes_no_money_for_nothing_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check(shop).await;
-    }
-}
-
-async fn check(shop: Shop) {
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", Duration::from_secs(600)).await;
+async fn a_kill_at_any_step_takes_no_money_for_nothing(shop: Shop) {
+    let server = shop.begin(Duration::from_secs(600)).await;
     assert!(server.terminate().await.0.success());
     let mut first_seat = 0;
     for (step, passes) in STEPS {

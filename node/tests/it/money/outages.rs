@@ -63,9 +63,7 @@ impl Failure {
 
 /// Lets the provider fail, buyers pay and give back, and others hold seats; all must come right.
 async fn check(shop: Shop, failure: Failure) {
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", Duration::from_secs(600)).await;
+    let server = shop.begin(Duration::from_secs(600)).await;
     shop.open("holds", Duration::from_secs(600)).await;
     let endpoint = shop.site.endpoint();
     buyers::done(buyers::many(&endpoint, "carmen", 4, 0, Plan::Keep)).await;
@@ -88,65 +86,37 @@ async fn check(shop: Shop, failure: Failure) {
     shop.close(server).await;
 }
 
-async fn check_on_sqlite(failure: Failure) {
-    check(Shop::on_sqlite().await, failure).await;
+/// Makes a test on each store of each failure.
+macro_rules! failures {
+    ($($name:ident: $failure:expr),* $(,)?) => {
+        $(async fn $name(shop: Shop) {
+            check(shop, $failure).await;
+        })*
+        on_both_stores!($($name),*);
+    };
 }
 
-async fn check_on_postgres(failure: Failure) {
-    if let Some(shop) = Shop::on_postgres().await {
-        check(shop, failure).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_down_on_sqlite() {
-    check_on_sqlite(Failure::Down).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_down_on_postgres() {
-    check_on_postgres(Failure::Down).await;
-}
-
-fn silent_done() -> Failure {
-    Failure::Done(Shares { silent_done: 1.0, ..Shares::default() })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_silent_after_it_has_done_it_on_sqlite() {
-    check_on_sqlite(silent_done()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_silent_after_it_has_done_it_on_postgres() {
-    check_on_postgres(silent_done()).await;
+failures! {
+    a_provider_that_is_down: Failure::Down,
+    a_provider_that_is_silent_after_it_has_done_it:
+        Failure::Done(Shares { silent_done: 1.0, ..Shares::default() }),
+    errors_with_and_without_effect:
+        Failure::Done(Shares { error: 0.5, error_done: 0.5, ..Shares::default() }),
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_silent_and_has_done_nothing() {
-    check_on_sqlite(Failure::Undone(Shares { silent: 1.0, ..Shares::default() })).await;
+    let failure = Failure::Undone(Shares { silent: 1.0, ..Shares::default() });
+    check(Shop::on_sqlite().await, failure).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_without_effect() {
-    check_on_sqlite(Failure::Undone(Shares { error: 1.0, ..Shares::default() })).await;
-}
-
-fn errors() -> Failure {
-    Failure::Done(Shares { error: 0.5, error_done: 0.5, ..Shares::default() })
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn errors_with_and_without_effect_on_sqlite() {
-    check_on_sqlite(errors()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn errors_with_and_without_effect_on_postgres() {
-    check_on_postgres(errors()).await;
+    check(Shop::on_sqlite().await, Failure::Undone(Shares { error: 1.0, ..Shares::default() })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_reset_before_and_after() {
-    check_on_sqlite(Failure::Done(Shares { reset: 0.5, reset_done: 0.5, ..Shares::default() })).await;
+    let failure = Failure::Done(Shares { reset: 0.5, reset_done: 0.5, ..Shares::default() });
+    check(Shop::on_sqlite().await, failure).await;
 }

@@ -56,9 +56,12 @@ impl Shop {
         Client::of(&self.site.endpoint())
     }
 
-    /// Imports the hall, which a running node needs once.
-    pub(super) async fn build_hall(&self) {
+    /// Starts the node, imports the hall, and opens `carmen`.
+    pub(super) async fn begin(&self, hold_ttl: Duration) -> Server {
+        let server = self.site.start().await;
         self.client().import(ROWS).await;
+        self.open("carmen", hold_ttl).await;
+        server
     }
 
     /// Opens a performance.

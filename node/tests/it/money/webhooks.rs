@@ -24,22 +24,10 @@ impl Shop {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm_on_sqlite() {
-    check_repeats(Shop::on_sqlite().await).await;
-}
+on_both_stores!(webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm_on_postgres() {
-    if let Some(shop) = Shop::on_postgres().await {
-        check_repeats(shop).await;
-    }
-}
-
-async fn check_repeats(shop: Shop) {
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", Duration::from_secs(600)).await;
+async fn webhooks_that_come_a_hundred_times_and_out_of_order_do_no_harm(shop: Shop) {
+    let server = shop.begin(Duration::from_secs(600)).await;
     shop.let_provider_tell(COPIES);
     buyers::done(buyers::many(&shop.site.endpoint(), "carmen", 8, 0, Plan::GiveBack)).await;
     shop.assert_settled().await;
@@ -49,9 +37,7 @@ async fn check_repeats(shop: Shop) {
 #[tokio::test(flavor = "multi_thread")]
 async fn money_that_was_captured_after_all_buys_the_seats_or_goes_back() {
     let shop = Shop::on_sqlite().await;
-    let server = shop.site.start().await;
-    shop.build_hall().await;
-    shop.open("carmen", Duration::from_secs(600)).await;
+    let server = shop.begin(Duration::from_secs(600)).await;
     let ann = Buyer::new(&shop.site.endpoint(), "carmen", "ann");
     let hold = ann.hold(&[1, 2]).await;
     // The provider says no, and takes the money all the same.
