@@ -106,6 +106,8 @@ pub struct Node {
     /// Work in steps.
     pub jobs: Arc<Jobs>,
     lanes: Vec<Arc<Lane>>,
+    /// How long a reply waits for its entry to be durable.
+    pub(crate) ack_timeout: Duration,
     /// End with the node.
     _ticker: Ticker,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -186,6 +188,7 @@ impl Node {
             coupons,
             jobs,
             lanes,
+            ack_timeout: options.ack_timeout,
             _ticker: ticker,
             _tasks: tasks,
         }))

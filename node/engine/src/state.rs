@@ -69,6 +69,12 @@ impl State {
         self.holds.burn(numbers);
     }
 
+    /// How many holds were accepted ever, offers among them: their numbers go up to this one.
+    #[must_use]
+    pub fn holds_accepted(&self) -> u64 {
+        self.holds.accepted()
+    }
+
     /// The sale phase that is open at `now` for a buyer of this grade.
     pub(crate) fn open_phase(&self, now: Timestamp, grade: Option<&Grade>) -> Result<&SalePhase, Rejection> {
         match self.cancelled_at {

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use earlybird_engine::{Sequence, State};
+use earlybird_engine::State;
 use earlybird_persistence::PerformanceId;
-use tokio::time::timeout;
 
 use super::journal::{AuditError, AuditOptions, audit};
 use super::report::AuditReport;
 use crate::directory::ActivateError;
 use crate::node::Node;
 use crate::reply::Unavailable;
-use crate::shard::Shard;
 
 /// How long the audit waits until what it looks at is durable.
 const DURABLE_WITHIN: Duration = Duration::from_secs(10);
-/// How often it looks whether it is. Nothing hangs on it, so it is not worth a notification with every commit.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Why there is no outcome.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +39,8 @@ pub async fn audit_live(node: &Node, id: &PerformanceId) -> Result<AuditReport, 
     match node.directory.shard(id).await {
         Ok(shard) => {
             let live = shard.read(State::clone);
-            durable(&shard, live.sequence()).await.map_err(LiveAuditError::Unavailable)?;
+            let durable = shard.until_durable(live.sequence(), DURABLE_WITHIN).await;
+            durable.map_err(LiveAuditError::Unavailable)?;
             Ok(audit(&*node.store, shard.performance(), &options, Some(live)).await?)
         }
         // Its journal cannot be replayed, so there is no live state; the audit tells what is wrong.
@@ -55,19 +52,4 @@ pub async fn audit_live(node: &Node, id: &PerformanceId) -> Result<AuditReport, 
         Err(ActivateError::NotFound) => Err(LiveAuditError::NotFound),
         Err(ActivateError::Unavailable(reason)) => Err(LiveAuditError::Unavailable(reason)),
     }
-}
-
-/// Waits until the entries up to `sequence` are durable.
-async fn durable(shard: &Shard, sequence: Sequence) -> Result<(), Unavailable> {
-    let looking = async {
-        while shard.committed() < sequence {
-            // A shard that was closed says nothing of its entries any more: they may never be written.
-            if !shard.is_open() {
-                return Err(Unavailable::ShardRestarted);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    };
-    timeout(DURABLE_WITHIN, looking).await.unwrap_or(Err(Unavailable::Store))
 }

@@ -40,16 +40,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earlybird_cluster::bucket_of;
+use earlybird_engine::{HoldId, State};
 use earlybird_persistence::{Bucket, PerformanceId, ViewVersion};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{OWNER_LOOK_EVERY, OWNER_WAIT_MAX};
 use crate::node::Node;
+use crate::reply::Unavailable;
 use crate::shard::Shard;
 use meters::Meters;
 use status::{Problem, Reason};
 use wish::Wish;
+
+/// How long a look at holds waits for the journal: it is seldom so far behind unless the store is away.
+const HOLDS_DURABLE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Bounds of calls.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +176,28 @@ impl Ingress {
                 .with("epoch", epoch.to_string()),
             _ => problem,
         }
+    }
+
+    /// What a look at a shard's state shows, once that is durable: what a crash takes back must not have been told.
+    async fn seen<R>(&self, shard: &Shard, look: impl FnOnce(&State) -> R) -> Result<R, Problem> {
+        let (seen, sequence) = shard.read(|state| (look(state), state.sequence()));
+        shard.until_durable(sequence, self.node.ack_timeout).await?;
+        Ok(seen)
+    }
+
+    /// The same for holds. While the store is away, those that are durable are shown as they are in memory.
+    async fn seen_holds<R>(
+        &self,
+        shard: &Shard,
+        look: impl FnOnce(&State) -> (R, Option<HoldId>),
+    ) -> Result<R, Problem> {
+        let ((seen, newest), sequence) = shard.read(|state| (look(state), state.sequence()));
+        match shard.until_durable(sequence, HOLDS_DURABLE_WITHIN).await {
+            Err(Unavailable::Store) if newest.is_none_or(|hold| shard.is_durable(hold)) => {}
+            Err(Unavailable::Store) => shard.until_durable(sequence, self.node.ack_timeout).await?,
+            known => known?,
+        }
+        Ok(seen)
     }
 
     /// The shard of a performance by its `{performance}`.

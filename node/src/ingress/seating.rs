@@ -1,6 +1,6 @@
 //! The `Seating` service.
 
-use earlybird_engine::HoldId;
+use earlybird_engine::{HoldId, State};
 use earlybird_proto::v1::{self, seating_server::Seating};
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -97,16 +97,19 @@ impl Seating for Services {
         let buyer = validate::buyer(request.buyer_id)?;
         caller.may_act_for(&buyer.0)?;
         let now = self.0.node.clock.now();
-        let hold = shard.read(|state| {
+        let seen = |state: &State| {
             // A hold past its deadline is unusable at once (I5), also when its timer has not come yet.
             let view = state.hold(hold).filter(|view| view.order.is_some() || now < view.deadline);
-            let view = view.ok_or_else(|| Problem::new(Reason::HoldNotFound, "no such hold"))?;
-            if *view.buyer != buyer {
-                return Err(Problem::new(Reason::NotHolder, "it belongs to another buyer"));
-            }
-            Ok(live_hold(shard.performance(), now, &view))
-        })?;
-        Ok(Response::new(hold))
+            let seen = match view {
+                None => Err(Problem::new(Reason::HoldNotFound, "no such hold")),
+                Some(view) if *view.buyer != buyer => {
+                    Err(Problem::new(Reason::NotHolder, "it belongs to another buyer"))
+                }
+                Some(view) => Ok(live_hold(shard.performance(), now, &view)),
+            };
+            (seen, Some(hold))
+        };
+        Ok(Response::new(self.0.seen_holds(&shard, seen).await??))
     }
 
     async fn list_holds(
@@ -120,12 +123,16 @@ impl Seating for Services {
         caller.may_act_for(&buyer.0)?;
         let shard = self.0.shard(id).await?;
         let now = self.0.node.clock.now();
-        let mut holds: Vec<(HoldId, v1::Hold)> = shard.read(|state| {
+        let live = |state: &State| {
             let live = state.holds_of(&buyer).filter(|view| view.order.is_some() || now < view.deadline);
-            live.map(|view| (view.hold, live_hold(shard.performance(), now, &view))).collect()
-        });
-        // Numbers are given in the order of acceptance.
-        holds.sort_unstable_by_key(|(id, _)| *id);
+            let mut holds: Vec<(HoldId, v1::Hold)> =
+                live.map(|view| (view.hold, live_hold(shard.performance(), now, &view))).collect();
+            // Numbers are given in the order of acceptance.
+            holds.sort_unstable_by_key(|(id, _)| *id);
+            let newest = holds.last().map(|(id, _)| *id);
+            (holds, newest)
+        };
+        let holds = self.0.seen_holds(&shard, live).await?;
         let holds = holds.into_iter().map(|(_, hold)| hold).collect();
         Ok(Response::new(v1::ListHoldsResponse { holds }))
     }

@@ -1,6 +1,6 @@
 //! The `Waitlist` service.
 
-use earlybird_engine::{Rejection, SeatIndex};
+use earlybird_engine::{Rejection, SeatIndex, State};
 use earlybird_proto::v1::{self, waitlist_server::Waitlist};
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
@@ -49,7 +49,7 @@ impl Waitlist for Services {
         caller.may_act_for(&buyer.0)?;
         let shard = self.0.shard(id).await?;
         let seat = SeatIndex(request.seat);
-        let position = shard.read(|state| state.waitlist_position(&buyer, seat));
+        let position = self.0.seen(&shard, |state| state.waitlist_position(&buyer, seat)).await?;
         let position =
             position.ok_or_else(|| Problem::rejected(Rejection::NotWaiting, &shard.performance().name))?;
         Ok(Response::new(v1::WaitlistEntry {
@@ -70,7 +70,7 @@ impl Waitlist for Services {
         let buyer = validate::buyer(request.buyer_id)?;
         caller.may_act_for(&buyer.0)?;
         let shard = self.0.shard(id).await?;
-        let mut entries: Vec<v1::WaitlistEntry> = shard.read(|state| {
+        let waits = |state: &State| -> Vec<v1::WaitlistEntry> {
             let place = |seat: SeatIndex| {
                 Some(v1::WaitlistEntry {
                     performance: request.parent.clone(),
@@ -80,7 +80,8 @@ impl Waitlist for Services {
                 })
             };
             state.waits_of(&buyer).filter_map(place).collect()
-        });
+        };
+        let mut entries = self.0.seen(&shard, waits).await?;
         entries.sort_unstable_by_key(|entry| entry.seat);
         Ok(Response::new(v1::ListWaitlistEntriesResponse { entries }))
     }

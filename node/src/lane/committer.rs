@@ -11,7 +11,7 @@ use super::{Lane, Parcel, give_up_overdue};
 use crate::failpoint::die_at;
 use crate::payments::Due;
 use crate::reply::{ReplyTo, Unavailable};
-use crate::shard::Shard;
+use crate::shard::{Durable, Shard};
 
 /// Pause after a batch that the store did not take, doubled up to the second.
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -157,9 +157,9 @@ impl Committer {
     }
 
     fn release(&self, parcels: Vec<Parcel>) {
-        for Parcel { shard, items, last, due } in parcels {
-            if let Some(last) = last
-                && shard.note_committed(last, self.snapshot_every_entries)
+        for Parcel { shard, items, holds_accepted, last, due } in parcels {
+            if let Some(sequence) = last
+                && shard.note_durable(Durable { sequence, holds_accepted }, self.snapshot_every_entries)
             {
                 self.hooks.snapshot_due(&shard);
             }

@@ -81,6 +81,8 @@ pub(crate) struct Parcel {
     pub(crate) shard: Arc<Shard>,
     /// In the order decided.
     pub(crate) items: Vec<Pending>,
+    /// Number of the last hold accepted by then.
+    pub(crate) holds_accepted: u64,
     /// Its last entry, once the committer has taken the rows out.
     pub(crate) last: Option<Sequence>,
     /// Payments and refunds that its entries begin, likewise.

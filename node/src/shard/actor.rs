@@ -155,7 +155,7 @@ impl Core {
                 }
             }
             // Before the lock is free: whoever seals the shard then finds all that was decided with the lane.
-            self.hand_on(parcel);
+            self.hand_on(&state, parcel);
         }
         self.jobs = jobs;
         ReplyTo::send_all(&mut self.rejected);
@@ -303,7 +303,7 @@ impl Core {
                 let Some(alarm) = self.due.pop_front() else { break };
                 self.expire(&mut state, now, instant, alarm, &mut parcel);
             }
-            self.hand_on(parcel);
+            self.hand_on(&state, parcel);
         }
         let live = { shard.state.read().counts().held as usize };
         if self.timers.is_cluttered(live) {
@@ -337,12 +337,13 @@ impl Core {
         }
     }
 
-    fn hand_on(&self, parcel: Vec<Pending>) {
+    fn hand_on(&self, state: &State, parcel: Vec<Pending>) {
         if !parcel.is_empty() {
             fail::fail_point!("shard-hand-on");
             self.lane.push(Parcel {
                 shard: Arc::clone(&self.shard),
                 items: parcel,
+                holds_accepted: state.holds_accepted(),
                 last: None,
                 due: Vec::new(),
             });

@@ -25,11 +25,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use earlybird_engine::{BuyerId, Command, Sequence, State, Timestamp};
+use earlybird_engine::{BuyerId, Command, HoldId, Sequence, State, Timestamp};
 use earlybird_persistence::Epoch;
 use parking_lot::{Mutex, RwLock};
 use ractor::ActorRef;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use actor::{BATCH_JOBS_MAX, ShardActor, ShardActorArguments, ShardMessage};
 pub use inbox::Job;
@@ -53,6 +53,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// "Never", as a due time.
 const NEVER_MS: u64 = u64::MAX;
 
+/// How far the journal has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Durable {
+    /// Its last entry.
+    pub(crate) sequence: Sequence,
+    /// Number of the last hold accepted by then.
+    pub(crate) holds_accepted: u64,
+}
+
 /// The handle of an active performance.
 pub struct Shard {
     performance: Arc<PerformanceInfo>,
@@ -62,8 +71,8 @@ pub struct Shard {
     lease: Arc<Lease>,
     inbox: Inbox,
     state: RwLock<State>,
-    /// Last durable entry.
-    committed: AtomicU64,
+    /// What is durable.
+    durable: watch::Sender<Durable>,
     seat_map: SeatMapFeed,
     offers: OfferFeed,
     actor: OnceLock<ActorRef<ShardMessage>>,
@@ -95,6 +104,7 @@ impl Shard {
         now: Timestamp,
     ) -> Self {
         let sequence = state.sequence();
+        let durable = Durable { sequence, holds_accepted: state.holds_accepted() };
         let records = state.records() as u64;
         Self {
             seat_map: SeatMapFeed::new(&state, generation),
@@ -103,7 +113,7 @@ impl Shard {
             lease,
             inbox: Inbox::new(inbox_capacity),
             state: RwLock::new(state),
-            committed: AtomicU64::new(sequence.0),
+            durable: watch::Sender::new(durable),
             offers: OfferFeed::new(),
             actor: OnceLock::new(),
             due_ms: AtomicU64::new(0),
@@ -179,6 +189,24 @@ impl Shard {
         look(&self.state.read())
     }
 
+    /// Waits until all entries up to `sequence` are durable.
+    ///
+    /// # Errors
+    /// When they never will be, since this activation has ended, or are not within `patience`.
+    pub(crate) async fn until_durable(
+        &self,
+        sequence: Sequence,
+        patience: Duration,
+    ) -> Result<(), Unavailable> {
+        let mut durable = self.durable.subscribe();
+        let is_known = |durable: &Durable| durable.sequence >= sequence || self.is_condemned();
+        match tokio::time::timeout(patience, durable.wait_for(is_known)).await {
+            Ok(Ok(durable)) if durable.sequence >= sequence => Ok(()),
+            Ok(_) => Err(Unavailable::ShardRestarted),
+            Err(_) => Err(Unavailable::Store),
+        }
+    }
+
     /// Looks at what holds would come to at `now`. It counts as use: a sold out performance stays awake.
     #[must_use]
     pub fn preview(&self, now: Timestamp) -> Preview<'_> {
@@ -189,7 +217,13 @@ impl Shard {
     /// Last durable entry.
     #[must_use]
     pub fn committed(&self) -> Sequence {
-        Sequence(self.committed.load(Ordering::Acquire))
+        self.durable.borrow().sequence
+    }
+
+    /// Whether a crash could not take this hold back.
+    #[must_use]
+    pub(crate) fn is_durable(&self, hold: HoldId) -> bool {
+        hold.0 <= self.durable.borrow().holds_accepted
     }
 
     /// The seat map as last published: a tenth of a second ago at most, or a second when there is much to tell to many.
@@ -267,10 +301,17 @@ impl Shard {
         })
     }
 
-    /// Notes that entries up to `sequence` are durable. Returns whether a snapshot is due: after so many entries, and not
+    /// Notes what is durable. Returns whether a snapshot is due: after so many entries, and not
     /// before half as many as the last one had records, so that a large state is not written again and again.
-    pub(crate) fn note_committed(&self, sequence: Sequence, snapshot_every_entries: u64) -> bool {
-        self.committed.fetch_max(sequence.0, Ordering::AcqRel);
+    pub(crate) fn note_durable(&self, news: Durable, snapshot_every_entries: u64) -> bool {
+        self.durable.send_if_modified(|durable| {
+            let is_news = durable.sequence < news.sequence;
+            if is_news {
+                *durable = news;
+            }
+            is_news
+        });
+        let sequence = news.sequence;
         let asked = self.snapshot_asked.load(Ordering::Relaxed);
         let every = snapshot_every_entries.max(self.snapshot_records.load(Ordering::Relaxed) / 2);
         let due = sequence.0.saturating_sub(asked) >= every;
@@ -346,6 +387,8 @@ impl Shard {
     /// Ends this activation because its entries cannot be written any more.
     pub(crate) fn condemn(&self, reason: Unavailable) {
         self.condemned.store(true, Ordering::Release);
+        // Whoever waits for entries to be durable waits in vain.
+        self.durable.send_modify(|_| {});
         self.close(reason);
     }
 

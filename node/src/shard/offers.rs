@@ -1,11 +1,14 @@
 //! News for waiters: offers made and lapsed, told once they are durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use earlybird_engine::{BuyerId, HoldId, HoldView, SeatIndex, State, Timestamp};
+use earlybird_engine::{BuyerId, HoldId, HoldView, SeatIndex, Sequence, State, Timestamp};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+
+use super::Shard;
 
 /// News that one watcher may leave unread; then it is cut off and comes back to the state as it is.
 const UNREAD_MAX: usize = 64;
@@ -82,28 +85,33 @@ impl OfferFeed {
 
 /// The watch of one buyer.
 pub struct OfferWatch {
+    shard: Arc<Shard>,
+    /// Offers that were open at the start.
     open: Vec<OfferNews>,
+    /// The entry up to which they were read: they are told once it is durable.
+    as_of: Sequence,
     /// Offers told at the start, which may be told again once they are durable.
     told: Vec<HoldId>,
     receiver: Option<mpsc::Receiver<OfferNews>>,
 }
 
 impl OfferWatch {
-    pub(super) fn new(shard: &Arc<super::Shard>, buyer: &BuyerId) -> Self {
+    pub(super) fn new(shard: &Arc<Shard>, buyer: &BuyerId) -> Self {
         // Subscribe first: an offer made in between is told twice rather than never, and `told` removes the second.
         let receiver = shard.offers.subscribe(buyer);
-        let open = shard.read(|state| open_offers(state, buyer));
+        let (open, as_of) = shard.read(|state| (open_offers(state, buyer), state.sequence()));
         let told = open
             .iter()
             .filter_map(|news| if let OfferNews::Offered { hold, .. } = news { Some(*hold) } else { None })
             .collect();
-        Self { open, told, receiver }
+        Self { shard: Arc::clone(shard), open, as_of, told, receiver }
     }
 
     /// The next piece of news, the open offers first; none when the watch ended: watch again.
     pub async fn next(&mut self) -> Option<OfferNews> {
-        if let Some(news) = self.open.pop() {
-            return Some(news);
+        if !self.open.is_empty() {
+            self.shard.until_durable(self.as_of, Duration::MAX).await.ok()?;
+            return self.open.pop();
         }
         loop {
             let news = self.receiver.as_mut()?.recv().await?;

@@ -14,10 +14,11 @@ use tonic::Code;
 
 use crate::support::{Options, Server, provider};
 
-/// What stands before the commands: programs that only write down how they are called, or do nothing at all.
+/// What stands before the commands: programs that only write down how they are called, or do nothing at all. A call is
+/// written at once, since those in the background write at the same time.
 const PRELUDE: &str = r#"
 set -eu
-grpcurl() { printf '%s\x1f' "$@" >> "$CALLS"; printf '\x1e' >> "$CALLS"; }
+grpcurl() { local call; printf -v call '%s\x1f' "$@"; printf '%s\x1e' "$call" >> "$CALLS"; }
 cargo() { :; }; earlybird() { :; }; make() { :; }
 "#;
 /// A part of each call that the page says is turned down, and how.

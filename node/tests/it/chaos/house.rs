@@ -10,7 +10,7 @@ use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
 use earlybird_proto::v1::{
     CreatePerformanceRequest, GetHoldRequest, GetSeatMapRequest, Hold, HoldSeatsRequest, ImportVenueRequest,
-    Limits, Performance, Price, SalePhase, SeatMap, sale_phase,
+    Limits, ListHoldsRequest, Performance, Price, SalePhase, SeatMap, sale_phase,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
@@ -131,6 +131,13 @@ impl Client {
     pub(crate) async fn get_hold(&self, name: &str, buyer: &str) -> Result<Hold, Status> {
         let request = GetHoldRequest { name: name.into(), buyer_id: buyer.into() };
         self.seating.clone().get_hold(request).await.map(Response::into_inner)
+    }
+
+    /// The holds of a buyer.
+    pub(crate) async fn list_holds(&self, performance: &str, buyer: &str) -> Result<Vec<Hold>, Status> {
+        let request =
+            ListHoldsRequest { parent: format!("performances/{performance}"), buyer_id: buyer.into() };
+        self.seating.clone().list_holds(request).await.map(|response| response.into_inner().holds)
     }
 
     /// The seat map.

@@ -191,6 +191,38 @@ async fn the_store_stops_and_freezes_and_all_recovers() {
     sale::conclude_after_outage(&outcome, server, &site, STOPPED + RECOVERY_BOUND).await;
 }
 
+/// A crash would take it back, and its number might then come to mean another hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_is_shown_to_nobody_before_it_is_durable() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let postgres = TempPostgres::start_new().expect("a server");
+    let url = postgres.new_database().await.expect("a database");
+    let site = Site::on(&url).with("LANE__ACK_TIMEOUT", "500ms");
+    let server = site.start().await;
+    let Probe { client, held, .. } = Probe::new(&site).await;
+    let list = async || client.list_holds("probe", "ann").await;
+    assert_eq!(list().await.expect("the store is there").len(), 1);
+
+    postgres.freeze().expect("the server freezes");
+    let second = tokio::spawn({
+        let client = client.clone();
+        async move { client.hold("probe", "ann", &[1], MUTATION_BOUND).await }
+    });
+    let is_decided = async || (server.metric("earlybird_outbox_depth").await > 0.0).then_some(());
+    eventually("the hold is decided", is_decided).await;
+    let unknown = list().await.map_err(|status| reason(&status));
+    assert_eq!(unknown.err().as_deref(), Some("STORE_UNAVAILABLE"));
+    client.get_hold(&held, "ann").await.expect("what is durable is shown");
+    let refused = second.await.expect("no panic").map_err(|status| reason(&status));
+    assert_eq!(refused.err().as_deref(), Some("STORE_UNAVAILABLE"));
+
+    postgres.thaw().expect("the server goes on");
+    let shown = async || list().await.ok().filter(|holds| holds.len() == 2).map(drop);
+    eventually("it is shown once it is durable", shown).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_connections_lose_and_double_nothing() {
     const CUTS: u64 = 25;
