@@ -42,7 +42,7 @@ impl std::fmt::Display for Machine {
 }
 
 /// The first `name: value` of a file of the kernel.
-fn field(path: &str, name: &str) -> Option<String> {
+pub(crate) fn field(path: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a server may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often is looked whether it is.
-const READY_POLL: Duration = Duration::from_millis(2);
+/// How long one may take to end that was asked to.
+const END_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often is looked whether it is ready, or has ended.
+const POLL: Duration = Duration::from_millis(2);
 
 /// A running child; ended by its id when dropped.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl Process {
             if Instant::now() > deadline {
                 bail!("{} was not ready in {READY_TIMEOUT:?}:\n{}", self.name, self.said());
             }
-            tokio::time::sleep(READY_POLL).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -63,6 +66,31 @@ impl Process {
         // One that has ended by itself is as good.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+
+    /// Asks it to end, and returns how long that took.
+    ///
+    /// # Errors
+    /// When it does not end, or not well, with what it said.
+    pub async fn terminate(&mut self) -> anyhow::Result<Duration> {
+        let id =
+            i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("a process without a number")?;
+        let began = Instant::now();
+        kill_process(id, Signal::TERM).with_context(|| format!("cannot ask {} to end", self.name))?;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "{} ended with {status}:\n{}", self.name, self.said());
+                return Ok(began.elapsed());
+            }
+            ensure!(began.elapsed() < END_TIMEOUT, "{} did not end in {END_TIMEOUT:?}", self.name);
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn said(&self) -> String {

@@ -11,6 +11,7 @@ use earlybird_proto::v1::SessionResponse;
 use tempfile::TempDir;
 
 use crate::load::Span;
+use crate::peers::cluster::Cluster;
 use crate::peers::earlybird::{Earlybird, program};
 use crate::peers::echo::Echo;
 use crate::peers::redis::Redis;
@@ -107,6 +108,15 @@ impl World {
     /// When it does not start.
     pub async fn node_on(&self, store_url: &str, settings: &[(&str, &str)]) -> anyhow::Result<Earlybird> {
         Earlybird::start(&self.program().await?, &self.folder()?, store_url, settings).await
+    }
+
+    /// So many nodes of one cluster, with further settings, over an empty database.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub async fn cluster(&self, count: usize, settings: &[(&str, &str)]) -> anyhow::Result<Cluster> {
+        let folders = (0..count).map(|_| self.folder()).collect::<anyhow::Result<Vec<_>>>()?;
+        Cluster::start(&self.program().await?, folders, &self.database().await?, settings).await
     }
 
     /// An echo that replies so.

@@ -3,9 +3,14 @@
 mod birthday;
 mod churn;
 mod claims;
+mod drain;
 mod engine;
 mod expiry;
+mod failover;
+mod forward;
+mod handoff;
 mod memory;
+mod passive;
 mod payments;
 mod recovery;
 mod seat_map;
@@ -27,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 type Run = for<'w> fn(&'w World) -> LocalBoxFuture<'w, anyhow::Result<Vec<Row>>>;
 
 /// All benchmarks by name.
-const ALL: [(&str, Run); 12] = [
+const ALL: [(&str, Run); 17] = [
     ("engine", |world| Box::pin(engine::run(world))),
     ("memory", |world| Box::pin(memory::run(world))),
     ("session", |world| Box::pin(session::run(world))),
@@ -40,6 +45,11 @@ const ALL: [(&str, Run); 12] = [
     ("payments", |world| Box::pin(payments::run(world))),
     ("birthday", |world| Box::pin(birthday::run(world))),
     ("claims", |world| Box::pin(claims::run(world))),
+    ("handoff", |world| Box::pin(handoff::run(world))),
+    ("drain", |world| Box::pin(drain::run(world))),
+    ("failover", |world| Box::pin(failover::run(world))),
+    ("forward", |world| Box::pin(forward::run(world))),
+    ("passive", |world| Box::pin(passive::run(world))),
 ];
 
 /// What a run came to.

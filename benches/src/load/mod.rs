@@ -7,10 +7,12 @@ mod churn;
 mod closed;
 mod commands;
 mod holds;
+mod logged;
 mod mix;
 mod open;
 mod probe;
 mod purchases;
+mod rivals;
 mod send;
 mod unary;
 mod watch;
@@ -18,15 +20,18 @@ mod watch;
 use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::{SessionRequest, SessionResponse};
 use hdrhistogram::Histogram;
+use tokio::time::Instant;
 
 pub use churn::Churn;
 pub use closed::{Span, closed};
 pub use commands::Commands;
 pub use holds::Holds;
+pub use logged::{Line, Logged};
 pub use mix::Mix;
 pub use open::{Timing, open};
 pub use probe::Probe;
 pub use purchases::Purchases;
+pub use rivals::{Kept, Rivals};
 pub use send::send_all;
 pub use unary::{Calls, unary};
 pub use watch::Watchers;
@@ -38,6 +43,9 @@ pub trait Script: Send + 'static {
 
     /// Takes the answer to a command.
     fn answered(&mut self, response: SessionResponse) -> Answered;
+
+    /// Hears what the command of a tag came to, and when it was to be sent, if that was at a moment.
+    fn note(&mut self, _tag: u64, _intended: Instant, _answered: Answered) {}
 }
 
 /// What an answer was.

@@ -135,9 +135,12 @@ impl<S: Script> Lane<S> {
 impl Book {
     async fn receive(&mut self, session: &mut SessionClient, script: &mut impl Script) -> anyhow::Result<()> {
         let received = session.receive(REPLIES_PER_WAKE_MAX, |response| {
-            let intended = self.intended.remove(&response.tag);
-            self.tally.count(script.answered(response));
-            if let Some(intended) = intended.filter(|&intended| intended >= self.counted_from) {
+            let tag = response.tag;
+            let answered = script.answered(response);
+            self.tally.count(answered);
+            let Some(intended) = self.intended.remove(&tag) else { return };
+            script.note(tag, intended, answered);
+            if intended >= self.counted_from {
                 let took = intended.elapsed().as_micros();
                 self.latency.saturating_record(u64::try_from(took).unwrap_or(u64::MAX));
             }

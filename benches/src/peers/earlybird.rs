@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rush::connect::Dialer;
@@ -15,15 +16,18 @@ pub struct Earlybird {
     process: Process,
     /// Where it serves gRPC.
     pub dialer: Dialer,
+    /// Where it serves HTTP: address and port.
+    http: String,
 }
 
 #[derive(Deserialize)]
 struct Ready {
     grpc: String,
+    http: String,
 }
 
 impl Earlybird {
-    /// Starts a node on a free port over the store at `store_url`, with further settings `(EARLYBIRD_…, value)`, and
+    /// Starts a node, on a free port unless the settings name one, over the store at `store_url`, with further settings `(EARLYBIRD_…, value)`, and
     /// waits until it is ready. `directory` must exist.
     ///
     /// # Errors
@@ -48,14 +52,37 @@ impl Earlybird {
             .env("EARLYBIRD_LOG__LEVEL", "warn")
             .envs(settings.iter().copied());
         let mut process = Process::start("earlybird", &mut command, directory.join("earlybird.log"))?;
-        let Ready { grpc } = process.until(|| ready_file(&ready)).await?;
+        let Ready { grpc, http } = process.until(|| ready_file(&ready)).await?;
         let dialer = Dialer::new(&[format!("http://{}", grpc.trim_start_matches("http://"))], None)?;
-        Ok(Self { process, dialer })
+        Ok(Self { process, dialer, http })
     }
 
     /// Ends it without warning.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Lets it drain, and returns how long it took to end.
+    ///
+    /// # Errors
+    /// When it does not end, or not well.
+    pub async fn terminate(&mut self) -> anyhow::Result<Duration> {
+        self.process.terminate().await
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its metrics, as Prometheus scrapes them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let scraped = reqwest::get(format!("http://{}/metrics", self.http)).await?;
+        Ok(scraped.error_for_status()?.text().await?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The servers under measurement, each a real process.
 
+pub mod cluster;
 pub mod earlybird;
 pub mod echo;
 pub mod echo_server;
