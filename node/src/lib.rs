@@ -28,6 +28,7 @@ pub mod serve;
 pub mod shard;
 mod snapshots;
 mod ticker;
+pub mod tls;
 
 #[cfg(test)]
 mod node_tests;

@@ -18,8 +18,10 @@ use earlybird_proto::v1::{
 use indicatif::ProgressBar;
 use serde::Serialize;
 use tonic::metadata::MetadataValue;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
+
+use crate::tls::{PemFile, PemFiles};
 
 /// Differences are left.
 const EXIT_CODE_DIFFERENCES: u8 = 1;
@@ -50,6 +52,15 @@ pub(super) struct ReconcileArgs {
     /// File with the token of an administrator, when the node asks for one
     #[arg(long, value_name = "FILE", env = "EARLYBIRD_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+    /// Certificates that the node's must be signed by, PEM [default: those that this system trusts]
+    #[arg(long, value_name = "FILE", env = "EARLYBIRD_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    /// Certificate of this client, PEM
+    #[arg(long, value_name = "FILE", env = "EARLYBIRD_CERT_FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// Key of that certificate, PEM
+    #[arg(long, value_name = "FILE", env = "EARLYBIRD_KEY_FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
     /// How the outcome is printed
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -112,13 +123,25 @@ async fn reconcile(args: &ReconcileArgs) -> anyhow::Result<Report> {
     let from = args.from.unwrap_or(to - WINDOW);
     let request =
         ReconcileRequest { from_time: Some(from.into()), to_time: Some(to.into()), repair: args.repair };
-    let endpoint = Endpoint::from_shared(args.node.clone()).context("--node")?;
-    let channel = endpoint.connect().await.with_context(|| format!("cannot reach {}", args.node))?;
+    let channel = connect(args).await?;
     let request = authorised(request, args).await?;
     let refused = |status: tonic::Status| anyhow::anyhow!("{}", status.message());
     let stream = PaymentsClient::new(channel).reconcile(request).await.map_err(refused)?.into_inner();
     let time = |time| humantime::format_rfc3339_seconds(time).to_string();
     read(stream, Report { from: time(from), to: time(to), ..Report::default() }).await
+}
+
+async fn connect(args: &ReconcileArgs) -> anyhow::Result<Channel> {
+    let mut endpoint = Endpoint::from_shared(args.node.clone()).context("--node")?;
+    if args.node.starts_with("https://") {
+        let files = PemFiles {
+            cert: PemFile::read("--cert-file", args.cert_file.as_deref()).await?,
+            key: PemFile::read("--key-file", args.key_file.as_deref()).await?,
+            ca: PemFile::read("--ca-file", args.ca_file.as_deref()).await?,
+        };
+        endpoint = endpoint.tls_config(files.client())?;
+    }
+    endpoint.connect().await.with_context(|| format!("cannot reach {}", args.node))
 }
 
 async fn authorised<T>(message: T, args: &ReconcileArgs) -> anyhow::Result<Request<T>> {

@@ -45,6 +45,7 @@ pub(crate) use view::View;
 use crate::clock::uptime;
 use crate::directory::Directory;
 use crate::readiness::Heard;
+use crate::tls::Tls;
 
 /// Says that a call comes from another node, and is not to be sent on.
 pub(crate) const FORWARDED: &str = "earlybird-forwarded";
@@ -70,6 +71,8 @@ pub struct ClusterOptions {
     pub has_peers: bool,
     /// What nodes know each other by.
     pub key: Option<ClusterKey>,
+    /// What nodes that speak TLS know each other by.
+    pub tls: Option<Arc<Tls>>,
     /// Whether the coordinator moves buckets by itself.
     pub rebalances: bool,
     /// Where gossip is heard.
@@ -86,6 +89,7 @@ impl Default for ClusterOptions {
             lease: Duration::from_secs(3),
             has_peers: false,
             key: None,
+            tls: None,
             rebalances: false,
             gossip_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             seeds: Vec::new(),
@@ -137,6 +141,7 @@ impl Cluster {
         let lease = Arc::new(Lease::new(options.has_peers));
         lease.renewed(sent, options.lease);
         tracing::info!(%node, %incarnation, address = %options.address, "joined");
+        let peers = Peers::new(options.tls.clone());
         Ok(Arc::new(Self {
             node,
             incarnation,
@@ -144,7 +149,7 @@ impl Cluster {
             store,
             lease,
             view: watch::Sender::default(),
-            peers: Peers::default(),
+            peers,
             directory: OnceLock::new(),
             gossip: OnceLock::new(),
             hot: Mutex::default(),

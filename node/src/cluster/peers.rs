@@ -1,12 +1,15 @@
 //! Connections to other nodes, one for each: HTTP/2 carries all calls and streams between two nodes over it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tonic::transport::{Channel, Endpoint};
 
-/// A node that does not take a connection within this time is as good as gone.
+use crate::tls::{Material, Tls};
+
+/// A node that does not take a connection within this time, or does not agree on encryption, is as good as gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A silent connection is probed so often, and closed when a probe stays unanswered for as long.
 const KEEPALIVE: Duration = Duration::from_secs(1);
@@ -15,33 +18,61 @@ const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 
 /// The connections by address.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Peers {
-    channels: Mutex<HashMap<String, Channel>>,
+    tls: Option<Arc<Tls>>,
+    channels: Mutex<Channels>,
+}
+
+#[derive(Default)]
+struct Channels {
+    /// The certificates that they were made with.
+    made_with: Option<Arc<Material>>,
+    by_address: HashMap<String, Channel>,
 }
 
 impl Peers {
-    /// The connection to the node at `address`; it is made when it is first used, and again when it breaks.
+    /// Connections to nodes; to those whose address begins with `https://`, by `tls`.
+    pub(super) fn new(tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, channels: Mutex::default() }
+    }
+
+    /// The connection to the node at `address`; it is made when it is first used, and again when it breaks. After
+    /// certificates have been replaced it is another one: calls that are under way end over the old.
     ///
     /// # Errors
     /// When the address is none.
     pub(crate) fn channel(&self, address: &str) -> Result<Channel, tonic::transport::Error> {
-        if let Some(channel) = self.channels.lock().get(address) {
+        let current = self.tls.as_ref().map(|tls| tls.current());
+        let mut channels = self.channels.lock();
+        if current.as_ref().map(Arc::as_ptr) != channels.made_with.as_ref().map(Arc::as_ptr) {
+            channels.by_address.clear();
+            channels.made_with = current;
+        }
+        if let Some(channel) = channels.by_address.get(address) {
             return Ok(channel.clone());
         }
-        let channel = Endpoint::from_shared(address.to_owned())?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .connect_lazy();
-        Ok(self.channels.lock().entry(address.to_owned()).or_insert(channel).clone())
+        let channel = endpoint(address, channels.made_with.as_deref())?.connect_lazy();
+        channels.by_address.insert(address.to_owned(), channel.clone());
+        Ok(channel)
     }
 
     /// Forgets the connections to nodes that are not among `addresses`.
     pub(crate) fn retain(&self, addresses: &[&str]) {
-        self.channels.lock().retain(|address, _| addresses.contains(&address.as_str()));
+        self.channels.lock().by_address.retain(|address, _| addresses.contains(&address.as_str()));
+    }
+}
+
+fn endpoint(address: &str, tls: Option<&Material>) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    match tls.filter(|_| endpoint.uri().scheme() == Some(&http::uri::Scheme::HTTPS)) {
+        Some(tls) => endpoint.tls_config(tls.client().timeout(CONNECT_TIMEOUT)),
+        None => Ok(endpoint),
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
 use super::check::Checks;
 use super::value::{duration, text};
+use super::{ClientAuth, Config};
 
 /// Who may call. Off by default: the caller is then trusted, as a frontend on the same machine is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,12 +61,15 @@ impl AuthConfig {
             if self.hs256_secret_file.is_none() && self.jwks_file.is_none() {
                 checks.fault("auth.enabled", "needs auth.hs256_secret_file, auth.jwks_file or both");
             }
-        } else if !self.allow_insecure && !config.grpc.listen.ip().is_loopback() {
+        } else if !self.allow_insecure
+            && config.tls.client_auth != ClientAuth::Required
+            && !config.grpc.listen.ip().is_loopback()
+        {
             checks.fault(
                 "grpc.listen",
                 format!(
-                    "{} can be reached from other machines, and nothing checks who calls: set auth.enabled, or accept \
-                     that with auth.allow_insecure = true (--insecure)",
+                    "{} can be reached from other machines, and nothing checks who calls: set auth.enabled, or \
+                     tls.client_auth = \"required\", or accept that with auth.allow_insecure = true (--insecure)",
                     config.grpc.listen
                 ),
             );

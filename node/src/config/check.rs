@@ -16,7 +16,8 @@ impl Checks {
     pub(super) fn of(config: &Config) -> Self {
         let mut checks = Self::default();
         config.node.check(&mut checks);
-        config.cluster.check(&config.store.url, &mut checks);
+        config.cluster.check(config, &mut checks);
+        config.tls.check(&mut checks);
         config.grpc.check(&mut checks);
         config.http.check(&mut checks);
         config.store.check(&mut checks);

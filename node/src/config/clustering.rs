@@ -8,8 +8,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Config;
 use super::check::Checks;
 use super::paying::read_secret;
+use super::tls::TlsConfig;
 use super::value::{address, duration, text};
 use crate::cluster::{ClusterKey, ClusterOptions};
 
@@ -17,7 +19,7 @@ use crate::cluster::{ClusterKey, ClusterOptions};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// By which clients and other nodes reach this one, `http://host:port`; empty for a node alone.
+    /// By which clients and other nodes reach this one, `http://host:port` or `https://host:port`; empty for a node alone.
     #[serde(with = "text")]
     pub address: String,
     /// Its share of the load, relative to other nodes.
@@ -63,7 +65,7 @@ impl Default for ClusterConfig {
 }
 
 impl ClusterConfig {
-    pub(super) fn check(&self, store_url: &str, checks: &mut Checks) {
+    pub(super) fn check(&self, config: &Config, checks: &mut Checks) {
         checks.number("cluster.weight", self.weight as usize, 1, 1_000_000);
         checks.span_ms("cluster.lease", self.lease, 300, 600_000);
         if self.address.is_empty() {
@@ -75,13 +77,14 @@ impl ClusterConfig {
                 && url.path() == "/"
                 && url.query().is_none()
         };
-        if !Url::parse(&self.address).is_ok_and(|url| is_origin(&url)) {
-            checks.fault("cluster.address", "is no address such as http://node-1.example:50051");
+        match Url::parse(&self.address) {
+            Ok(url) if is_origin(&url) => check_scheme(url.scheme(), &config.tls, checks),
+            _ => checks.fault("cluster.address", "is no address such as http://node-1.example:50051"),
         }
         if self.key_file.is_none() {
             checks.fault("cluster.key_file", "is needed with cluster.address: nodes know each other by it");
         }
-        if store_url.starts_with("sqlite:") {
+        if config.store.url.starts_with("sqlite:") {
             checks.fault("cluster.address", "needs PostgreSQL: a SQLite file has one node");
         }
         for seed in self.seeds() {
@@ -94,13 +97,13 @@ impl ClusterConfig {
         }
     }
 
-    /// What the cluster is joined with. `grpc` is where the node listens.
+    /// What the cluster is joined with. `own` is where the node listens: `http://host:port`.
     ///
     /// # Errors
     /// The file of the key cannot be read, or has no key in it.
-    pub fn options(&self, grpc: SocketAddr) -> anyhow::Result<ClusterOptions> {
+    pub fn options(&self, own: String) -> anyhow::Result<ClusterOptions> {
         let has_peers = !self.address.is_empty();
-        let address = if has_peers { self.address.clone() } else { format!("http://{grpc}") };
+        let address = if has_peers { self.address.clone() } else { own };
         let key = self.key_file.as_deref().map(read_key).transpose()?;
         Ok(ClusterOptions {
             address: address.trim_end_matches('/').to_owned(),
@@ -108,6 +111,7 @@ impl ClusterConfig {
             lease: self.lease,
             has_peers,
             key,
+            tls: None,
             rebalances: has_peers && self.rebalance == Rebalance::Auto,
             gossip_listen: self.gossip_listen,
             seeds: self.seeds().map(str::to_owned).collect(),
@@ -116,6 +120,25 @@ impl ClusterConfig {
 
     fn seeds(&self) -> impl Iterator<Item = &str> {
         self.seeds.split(',').map(str::trim).filter(|seed| !seed.is_empty())
+    }
+}
+
+/// Others must speak as this node does.
+fn check_scheme(scheme: &str, tls: &TlsConfig, checks: &mut Checks) {
+    match (scheme, tls.scheme()) {
+        ("https", "http") => {
+            checks.fault("cluster.address", "begins with https://, which needs tls.cert_file")
+        }
+        ("http", "https") => {
+            checks.fault("cluster.address", "must begin with https://, since tls.cert_file is set");
+        }
+        ("https", _) if tls.ca_file.is_none() => {
+            checks.fault(
+                "tls.ca_file",
+                "is needed with https:// in cluster.address: nodes trust each other by it",
+            );
+        }
+        _ => {}
     }
 }
 

@@ -14,6 +14,7 @@ mod people;
 mod selling;
 mod serving;
 mod storing;
+mod tls;
 mod value;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use people::{CouponsConfig, JobsConfig};
 pub use selling::{LaneConfig, ShardConfig};
 pub use serving::{GrpcConfig, HttpConfig, LogConfig, LogFormat, NodeConfig};
 pub use storing::StoreConfig;
+pub use tls::{ClientAuth, TlsConfig};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// Other nodes.
     pub cluster: ClusterConfig,
+    /// Certificates.
+    pub tls: TlsConfig,
     /// The gRPC server.
     pub grpc: GrpcConfig,
     /// The HTTP server for metrics and probes.

@@ -74,7 +74,7 @@ impl Config {
     pub fn node_options(&self, grpc: SocketAddr) -> anyhow::Result<NodeOptions> {
         Ok(NodeOptions {
             node_id: NodeId::new(self.node.id.as_str()),
-            cluster: self.cluster.options(grpc)?,
+            cluster: self.cluster.options(format!("{}://{grpc}", self.tls.scheme()))?,
             lanes: self.lane.count,
             flush_entries_max: self.lane.flush_entries_max,
             outbox_entries_max: self.lane.outbox_entries_max,

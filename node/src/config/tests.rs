@@ -55,6 +55,9 @@ fn the_example_names_every_key_with_its_default() {
     config.auth.hs256_secret_file = Some("x".into());
     config.auth.jwks_file = Some("x".into());
     config.cluster.key_file = Some("x".into());
+    config.tls.cert_file = Some("x".into());
+    config.tls.key_file = Some("x".into());
+    config.tls.ca_file = Some("x".into());
     config.payments.toss.secret_key_file = Some("x".into());
     assert_eq!(shown(EXAMPLE), shown(&config.to_toml().unwrap()));
 }
@@ -192,7 +195,7 @@ fn serving_others_unchecked_has_to_be_wanted() {
         &[public],
         &[
             "grpc.listen: 0.0.0.0:50051 can be reached from other machines, and nothing checks who calls: set auth.enabled, \
-         or accept that with auth.allow_insecure = true (--insecure) (set in EARLYBIRD_GRPC__LISTEN)",
+         or tls.client_auth = \"required\", or accept that with auth.allow_insecure = true (--insecure) (set in EARLYBIRD_GRPC__LISTEN)",
         ],
     );
     let file = file("");
@@ -206,6 +209,57 @@ fn serving_others_unchecked_has_to_be_wanted() {
             "auth.enabled: needs auth.hs256_secret_file, auth.jwks_file or both (set in FILE)",
         ],
     );
+}
+
+#[test]
+fn certificates_and_addresses_must_fit() {
+    check(
+        "[tls]\ncert_file = \"a\"\nclient_auth = \"required\"\n",
+        &[],
+        &[
+            "tls.key_file: is needed: tls.cert_file and tls.key_file belong together",
+            "tls.ca_file: is needed unless tls.client_auth is \"off\"",
+        ],
+    );
+    check(
+        "[tls]\nkey_file = \"a\"\nca_file = \"b\"\nclient_auth = \"optional\"\n",
+        &[],
+        &[
+            "tls.cert_file: is needed: tls.cert_file and tls.key_file belong together",
+            "tls.client_auth: needs tls.cert_file: certificates are shown where TLS is spoken (set in FILE)",
+        ],
+    );
+    let node = "[store]\nurl = \"postgres://db/seats\"\n[cluster]\nkey_file = \"k\"\n";
+    let pair = "[tls]\ncert_file = \"a\"\nkey_file = \"b\"\n";
+    let address = |scheme: &str| format!("{node}address = \"{scheme}://a:1\"\n");
+    check(
+        &address("https"),
+        &[],
+        &["cluster.address: begins with https://, which needs tls.cert_file (set in FILE)"],
+    );
+    check(
+        &format!("{}{pair}", address("http")),
+        &[],
+        &["cluster.address: must begin with https://, since tls.cert_file is set (set in FILE)"],
+    );
+    check(
+        &format!("{}{pair}", address("https")),
+        &[],
+        &["tls.ca_file: is needed with https:// in cluster.address: nodes trust each other by it"],
+    );
+    let encrypted = file(&format!("{}{pair}ca_file = \"c\"\n", address("https")));
+    load(&sources(&encrypted, &[])).unwrap();
+}
+
+#[test]
+fn certificates_of_all_clients_are_as_good_as_tokens() {
+    let file =
+        file("[tls]\ncert_file = \"a\"\nkey_file = \"b\"\nca_file = \"c\"\nclient_auth = \"required\"\n");
+    let public = ("EARLYBIRD_GRPC__LISTEN", "0.0.0.0:50051");
+    load(&sources(&file, &[public])).unwrap();
+    let optional = ("EARLYBIRD_TLS__CLIENT_AUTH", "optional");
+    let error = load(&sources(&file, &[public, optional])).unwrap_err();
+    assert_eq!(error.faults[0].key, "grpc.listen");
 }
 
 #[test]

@@ -14,9 +14,10 @@ use crate::payments::DifferenceKind;
 use crate::payments::webhooks::Received;
 
 /// What only grows.
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 18] = [
     ("earlybird_members_imported_total", "rows of members that were imported"),
     ("earlybird_connections_refused_total", "gRPC connections beyond grpc.connections_max"),
+    ("earlybird_tls_handshakes_failed_total", "connections whose client could not agree on encryption"),
     ("earlybird_shard_restarts_total", "performances loaded again after a failure"),
     ("earlybird_commit_retries_total", "group commits that were tried again"),
     ("earlybird_conflicts_total", "group commits that the store's journal contradicted"),
@@ -47,9 +48,13 @@ const COUNTERS: [(&str, &str); 17] = [
 ];
 
 /// What goes up and down.
-const GAUGES: [(&str, &str); 18] = [
+const GAUGES: [(&str, &str); 19] = [
     ("earlybird_ready", "1 while calls may be sent to the node"),
     ("earlybird_connections", "gRPC connections that are open"),
+    (
+        "earlybird_tls_certificate_not_after_seconds",
+        "when the certificate of the gRPC port ends, since 1970; 0 without one",
+    ),
     ("earlybird_requests_in_flight", "calls that have no answer yet"),
     ("earlybird_jobs_running", "jobs that this node is at"),
     ("earlybird_performances_active", "performances in memory"),

@@ -1,22 +1,36 @@
 //! Connections as they come in, no more than a limit.
+//!
+//! ```text
+//!  accept ──► too many: closed ──► agree on encryption, each in a task of its own ──► to the gRPC server
+//! ```
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+use super::handshake::{Wire, agree};
+use crate::tls::Tls;
 
 /// A pause after accepting failed, which happens when the process is out of file descriptors.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// A connection that counts while it is open.
 pub(super) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
+    remote: TcpConnectInfo,
+    _place: Place,
+}
+
+/// One of the connections that there may be.
+struct Place {
     _permit: OwnedSemaphorePermit,
     _counted: Counted,
 }
@@ -37,8 +51,26 @@ impl Drop for Counted {
     }
 }
 
-/// The connections to `listener`. One beyond `max` is closed at once: it would only time out later.
-pub(super) fn incoming(listener: TcpListener, max: usize) -> impl Stream<Item = std::io::Result<Connection>> {
+/// The connections to `listener`, encrypted if `tls` says so. One beyond `max` is closed at once: it would only time out later.
+pub(super) fn incoming(
+    listener: TcpListener,
+    max: usize,
+    tls: Option<Arc<Tls>>,
+) -> impl Stream<Item = std::io::Result<Connection>> {
+    let open = move |(stream, place): (TcpStream, Place)| {
+        let acceptor = tls.as_ref().and_then(|tls| tls.acceptor());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let remote = stream.connect_info();
+            let wire = agree(stream, acceptor).await?;
+            Some(Connection { wire, remote, _place: place })
+        }))
+    };
+    // There are `max` at most; room for one more lets those beyond be accepted, and closed, meanwhile.
+    let opened = accepted(listener, max).map(open).buffer_unordered(max + 1);
+    opened.filter_map(async |connection| connection.ok().flatten().map(Ok))
+}
+
+fn accepted(listener: TcpListener, max: usize) -> impl Stream<Item = (TcpStream, Place)> {
     let permits = Arc::new(Semaphore::new(max));
     futures::stream::unfold((listener, permits), |(listener, permits)| async {
         loop {
@@ -59,8 +91,8 @@ pub(super) fn incoming(listener: TcpListener, max: usize) -> impl Stream<Item = 
                 tracing::debug!(%error, "a connection went away at once");
                 continue;
             }
-            let connection = Connection { stream, _permit: permit, _counted: Counted::new() };
-            return Some((Ok(connection), (listener, permits)));
+            let place = Place { _permit: permit, _counted: Counted::new() };
+            return Some(((stream, place), (listener, permits)));
         }
     })
 }
@@ -69,7 +101,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        self.remote.clone()
     }
 }
 
@@ -79,7 +111,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        Pin::new(&mut self.wire).poll_read(context, buffer)
     }
 }
 
@@ -89,7 +121,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Pin::new(&mut self.wire).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -97,18 +129,18 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        Pin::new(&mut self.wire).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.wire.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(&mut self.wire).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.wire).poll_shutdown(context)
     }
 }

@@ -33,6 +33,7 @@ use crate::ingress::catalog::CatalogService;
 use crate::ingress::peer::PeerService;
 use crate::ingress::{IngressOptions, Services};
 use crate::node::Node;
+use crate::tls::Tls;
 
 /// Room around a seating plan in its request. It is more than a request needs, so that a plan which is a little too long
 /// is refused by its own check, whose error says more.
@@ -121,13 +122,15 @@ impl GrpcServer {
         self.health.clone()
     }
 
-    /// Serves until `stop`, and then until the calls under way have ended.
+    /// Serves until `stop`, and then until the calls under way have ended; by TLS, if there is a certificate.
     pub(super) async fn run(
         self,
         listener: TcpListener,
+        tls: Option<Arc<Tls>>,
         stop: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
         let config = self.config;
+        let incoming = incoming(listener, config.connections_max, tls);
         Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -139,7 +142,7 @@ impl GrpcServer {
             .layer(GateLayer(self.gate))
             .layer(RouterLayer(self.router))
             .add_routes(self.routes)
-            .serve_with_incoming_shutdown(incoming(listener, config.connections_max), stop.cancelled_owned())
+            .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
             .await
     }
 }

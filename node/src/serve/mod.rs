@@ -10,6 +10,7 @@
 mod connections;
 mod gate;
 mod grpc;
+mod handshake;
 mod oversize;
 mod ready_file;
 mod router;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use earlybird_persistence::open_with;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -31,6 +33,7 @@ use crate::config::Config;
 use crate::node::Node;
 use crate::payments::webhooks::Endpoint;
 use crate::readiness::Readiness;
+use crate::tls::Tls;
 use crate::{http, metrics};
 use gate::Gate;
 use grpc::GrpcServer;
@@ -85,6 +88,10 @@ struct Running {
 async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<Running> {
     let verifier = config.auth.enabled.then(|| Verifier::new(&config.auth)).transpose()?;
     let recorder = metrics::install()?;
+    let tls = Tls::load(&config.tls).await?;
+    if config.auth.enabled && config.tls.cert_file.is_none() && !config.grpc.listen.ip().is_loopback() {
+        tracing::warn!("tokens come in plain text, unless something before this node encrypts: see [tls]");
+    }
     let http_listener = bind(config.http.listen, "http.listen").await?;
     let grpc_listener = bind(config.grpc.listen, "grpc.listen").await?;
     let (http_address, grpc_address) = (http_listener.local_addr()?, grpc_listener.local_addr()?);
@@ -105,10 +112,16 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
         }
     }));
 
+    if let Some(tls) = &tls {
+        let hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        spawn(Box::pin(Arc::clone(tls).follow(hangups)));
+    }
     let store = open_with(&config.store.url, config.store.options())
         .await
         .with_context(|| format!("store.url {}", config.store.masked_url()))?;
-    let node = Node::start(config.node_options(grpc_address)?, store).await?;
+    let mut options = config.node_options(grpc_address)?;
+    options.cluster.tls.clone_from(&tls);
+    let node = Node::start(options, store).await?;
     webhooks.open(Arc::clone(&node.webhooks));
 
     let (draining, stop, ended) =
@@ -121,7 +134,7 @@ async fn start(config: &Config, ready_file: Option<PathBuf>) -> anyhow::Result<R
         let (stop, ended) = (stop.clone(), ended.clone());
         async move {
             let _ended = ended.drop_guard();
-            if let Err(error) = server.run(grpc_listener, stop).await {
+            if let Err(error) = server.run(grpc_listener, tls, stop).await {
                 tracing::error!(%error, "the gRPC server failed");
             }
         }

@@ -8,3 +8,4 @@ mod money;
 mod payments;
 mod readme;
 mod support;
+mod tls;

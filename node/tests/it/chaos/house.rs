@@ -62,7 +62,11 @@ pub(crate) struct Client {
 impl Client {
     /// A client with a connection of its own.
     pub(crate) fn of(endpoint: &str) -> Self {
-        let channel = connect(endpoint);
+        Self::over(connect(endpoint))
+    }
+
+    /// A client over this connection.
+    pub(crate) fn over(channel: Channel) -> Self {
         let catalog = CatalogClient::new(channel.clone()).max_encoding_message_size(64 << 20);
         Self { seating: SeatingClient::new(channel), catalog }
     }
