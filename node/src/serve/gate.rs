@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use metrics::Gauge;
 use tokio::sync::Notify;
 use tonic::body::Body;
@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 
 use super::oversize;
 use crate::auth::Verifier;
-use crate::cluster::ClusterKey;
+use crate::cluster::{ClusterKey, FORWARDED};
 use crate::ingress::status::DOMAIN;
 
 /// What is open to everyone at any time: probes, and the description of the API.
@@ -74,6 +74,11 @@ impl Gate {
         }
     }
 
+    /// Whether another node of the cluster calls.
+    fn is_peer(&self, headers: &HeaderMap) -> bool {
+        self.key.as_ref().is_some_and(|key| key.is_shown(headers))
+    }
+
     /// Lets a call in, or says why not.
     fn admit(self: &Arc<Self>, request: &mut Request<Body>) -> Result<Pass, Status> {
         let path = request.uri().path();
@@ -83,7 +88,7 @@ impl Gate {
         if path.starts_with(PEERS) {
             // Neither counted nor asked for a token: a node that has too much to do must be able to give some of it away. Before
             // the body is read, since a state may be large.
-            let is_peer = self.key.as_ref().is_some_and(|key| key.is_shown(request.headers()));
+            let is_peer = self.is_peer(request.headers());
             let message = "this is for nodes of the cluster, which show its key";
             let stranger = || refused(Code::PermissionDenied, "PERMISSION_DENIED", message, None);
             return if is_peer { Ok(Pass(None)) } else { Err(stranger()) };
@@ -105,7 +110,10 @@ impl Gate {
             return Err(refused(Code::ResourceExhausted, "OVERLOADED", message, Some(RETRY_AFTER)));
         }
         if let Some(verifier) = &self.verifier {
-            let caller = verifier.caller(request.headers())?;
+            let headers = request.headers();
+            let is_forwarded = headers.contains_key(FORWARDED) && self.is_peer(headers);
+            let caller =
+                if is_forwarded { verifier.forwarded_caller(headers) } else { verifier.caller(headers) }?;
             request.extensions_mut().insert(caller);
         }
         Ok(pass)

@@ -10,7 +10,7 @@ use earlybird_proto::v1;
 use futures::StreamExt as _;
 
 use super::Session;
-use super::routes::{RouteIndex, Waiting, Way, Wished};
+use super::routes::{Route, RouteIndex, Waiting, Way};
 use crate::ingress::status::Problem;
 use crate::ingress::wish::Wish;
 use crate::ingress::{Ingress, Place};
@@ -113,42 +113,59 @@ impl Session {
         }
     }
 
-    /// Sends the commands that waited for a performance, in the order in which they came, or tells why not.
+    /// Goes on with the commands that waited for a performance, or tells why not.
     fn opened(&mut self, index: RouteIndex, place: Result<Place, Problem>) {
         let Some(route) = self.routes.get_mut(index) else { return };
-        let Way::Opening(waiting) = std::mem::replace(&mut route.way, Way::Closed) else { return };
-        let now = Instant::now();
-        // What its client has given up is not begun any more.
-        let (waiting, late): (Vec<Waiting>, Vec<Waiting>) =
-            waiting.into_iter().partition(|command| now < command.expires_at);
-        for command in late {
-            self.answer(command.slot, Err(Problem::deadline_exceeded()));
-        }
-        let Some(route) = self.routes.get_mut(index) else { return };
         match place {
-            Ok(Place::Here(shard)) => {
-                route.open(shard);
-                for command in waiting {
-                    self.queue_waiting(index, command);
-                }
-                self.submit(index);
-            }
-            Ok(Place::There(elsewhere)) => {
-                let address = Arc::clone(&elsewhere.address);
-                route.way = Way::There(elsewhere);
-                for Waiting { slot, wished, .. } in waiting {
-                    match wished {
-                        Wished::Raw(request) => self.send_on(&address, slot, request),
-                        // It was here when it came, and moved meanwhile; nothing was done.
-                        Wished::Checked(_) => self.answer(slot, Err(Problem::between_owners())),
-                    }
+            Ok(place) => {
+                if let Some((place, waiting)) = route.found(place) {
+                    self.send_waiting(index, place, waiting);
                 }
             }
             Err(problem) => {
-                for command in waiting {
+                for command in route.not_found() {
                     self.answer(command.slot, Err(problem.clone()));
                 }
             }
+        }
+    }
+
+    /// Goes on with what waited for other commands to be decided, if they are.
+    pub(super) fn go_on(&mut self, index: RouteIndex) {
+        let found = self.routes.get_mut(index).and_then(Route::found_before);
+        if let Some((place, waiting)) = found {
+            self.send_waiting(index, place, waiting);
+        }
+    }
+
+    /// Sends commands to where they belong, in the order in which they came.
+    fn send_waiting(&mut self, index: RouteIndex, place: Place, waiting: Vec<Waiting>) {
+        let Some(route) = self.routes.get_mut(index) else { return };
+        let address = match place {
+            Place::Here(shard) => {
+                route.open(shard);
+                None
+            }
+            Place::There(elsewhere) => {
+                let address = Arc::clone(&elsewhere.address);
+                route.way = Way::There(elsewhere);
+                Some(address)
+            }
+        };
+        let now = Instant::now();
+        for command in waiting {
+            // What its client has given up is not begun any more.
+            if command.expires_at <= now {
+                self.answer(command.slot, Err(Problem::deadline_exceeded()));
+                continue;
+            }
+            match &address {
+                None => self.queue_waiting(index, command),
+                Some(address) => self.send_on(index, address, command.slot),
+            }
+        }
+        if address.is_none() {
+            self.submit(index);
         }
     }
 }

@@ -6,14 +6,16 @@ use std::time::Instant;
 use earlybird_proto::v1;
 use earlybird_proto::v1::session_request::Command;
 use earlybird_proto::v1::session_response::Result as Message;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use super::links::LinkNews;
-use super::routes::{RouteIndex, Waiting, Way, Wished};
-use super::slots::InFlight;
+use super::routes::{RouteIndex, Waiting, Way};
+use super::slots::Stage;
 use super::{Session, background};
+use crate::cluster::{ClusterKey, FORWARDED};
 use crate::ingress::meters::Kind;
 use crate::ingress::status::{Problem, is_elsewhere};
-use crate::ingress::{Elsewhere, deadline, names};
+use crate::ingress::{Elsewhere, names};
 
 impl Session {
     /// Takes a command whose performance is not known to be here. Gives it back when it is, or names none.
@@ -34,57 +36,51 @@ impl Session {
         if is_here {
             return Some(request);
         }
-        let expires_at = deadline::of_command(now, request.timeout_ms, self.ingress.options.request_timeout);
-        let slot = self.in_flight.insert(InFlight {
-            tag: request.tag,
-            route,
-            kind,
-            timed_since: timed.then_some(now),
-            expires_at,
-        });
-        self.routes.sent(route, kind);
-        let request = Arc::new(v1::SessionRequest { tag: slot.into(), ..request });
-        self.place_raw(route, slot, request, expires_at, None);
+        let slot = self.begin(request, route, kind, now, timed);
+        self.send_or_wait(route, slot, None);
         None
     }
 
     /// Sends a command on, or puts it in line until its owner is known. `refused_by`: the node that has just said that it is
     /// not.
-    fn place_raw(
-        &mut self,
-        index: RouteIndex,
-        slot: u32,
-        request: Arc<v1::SessionRequest>,
-        expires_at: Instant,
-        refused_by: Option<Arc<str>>,
-    ) {
+    fn send_or_wait(&mut self, index: RouteIndex, slot: u32, refused_by: Option<Arc<str>>) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_known = |there: &Elsewhere| there.version == self.ingress.node.cluster.view_version();
-        let there = match &route.way {
-            Way::There(there) if is_known(there) => Some(Arc::clone(&there.address)),
-            Way::Opening(_) => None,
-            Way::There(_) | Way::Open | Way::Closed => {
-                let ingress = Arc::clone(&self.ingress);
-                self.background.push(background::open(ingress, index, route.id(), true, refused_by));
-                route.way = Way::Opening(Vec::new());
-                None
-            }
-        };
-        match (there, &mut route.way) {
-            (Some(address), _) => self.send_on(&address, slot, request),
-            (None, Way::Opening(waiting)) => {
-                waiting.push(Waiting { slot, wished: Wished::Raw(request), expires_at });
-            }
-            (None, _) => {}
+        if let Way::There(there) = &route.way
+            && is_known(there)
+        {
+            let address = Arc::clone(&there.address);
+            return self.send_on(index, &address, slot);
+        }
+        let Some(command) = self.in_flight.get(slot) else { return };
+        let (number, expires_at) = (command.number, command.expires_at);
+        if !matches!(route.way, Way::Opening(_)) {
+            let ingress = Arc::clone(&self.ingress);
+            self.background.push(background::open(ingress, index, route.id(), true, refused_by));
+            route.reopen();
+        }
+        if let Way::Opening(opening) = &mut route.way {
+            opening.push(Waiting { slot, number, wish: None, expires_at });
         }
     }
 
     /// Sends a command to the node at `address`.
-    pub(super) fn send_on(&mut self, address: &Arc<str>, slot: u32, request: Arc<v1::SessionRequest>) {
-        let peers = self.ingress.node.cluster.peers();
-        let connect = |address: &str| peers.channel(address).ok();
-        if !self.links.send(address, request, self.authorization.as_ref(), connect) {
-            self.answer(slot, Err(Problem::owner_lost()));
+    pub(super) fn send_on(&mut self, index: RouteIndex, address: &Arc<str>, slot: u32) {
+        let (cluster, authorization) = (&self.ingress.node.cluster, self.authorization.as_ref());
+        let connect = |address: &str| {
+            Some((cluster.peers().channel(address).ok()?, shown(cluster.key(), authorization)))
+        };
+        let Some(command) = self.in_flight.get_mut(slot) else { return };
+        let sent = command.request.clone().and_then(|request| self.links.send(address, request, connect));
+        match sent {
+            Some(link) => {
+                command.stage = Stage::There(link);
+                let kind = command.kind;
+                if let Some(route) = self.routes.get_mut(index) {
+                    route.went(kind);
+                }
+            }
+            None => self.answer(slot, Err(Problem::owner_lost())),
         }
     }
 
@@ -95,7 +91,8 @@ impl Session {
                 LinkNews::Reply(reply) => self.linked(reply),
                 LinkNews::Ended { link } => {
                     self.ingress.node.cluster.suspect();
-                    for slot in self.links.ended(link) {
+                    self.links.ended(link);
+                    for slot in self.in_flight.over(link) {
                         self.answer(slot, Err(Problem::owner_lost()));
                     }
                 }
@@ -106,26 +103,51 @@ impl Session {
     fn linked(&mut self, reply: v1::SessionResponse) {
         // Tags are slots, so it always fits.
         let slot = reply.tag as u32;
-        let Some(request) = self.links.answered(slot) else { return };
-        let Some(command) = self.in_flight.get(slot) else { return };
         match reply.result {
-            Some(Message::Error(error))
-                if is_elsewhere(&error.reason) && Instant::now() < command.expires_at =>
-            {
-                self.ingress.node.cluster.suspect();
-                let mut refused_by = None;
-                if let Some(route) = self.routes.get_mut(command.route)
-                    && let Way::There(there) = &route.way
-                {
-                    refused_by = Some(Arc::clone(&there.address));
-                    route.way = Way::Closed;
-                }
-                self.place_raw(command.route, slot, request, command.expires_at, refused_by);
-            }
+            Some(Message::Error(error)) if is_elsewhere(&error.reason) && self.try_elsewhere(slot) => {}
             Some(message) => self.answer_as_told(slot, message),
             None => self.answer(slot, Err(Problem::mismatch())),
         }
     }
+
+    /// Puts a command back in line that was refused where it went, since the owner is another. Returns whether it may: it
+    /// must be kept as it came, and somebody must wait for it still.
+    pub(super) fn try_elsewhere(&mut self, slot: u32) -> bool {
+        let Some(command) = self.in_flight.get_mut(slot) else { return false };
+        if command.request.is_none() || Instant::now() >= command.expires_at {
+            return false;
+        }
+        let (index, kind) = (command.route, command.kind);
+        let had_gone = std::mem::replace(&mut command.stage, Stage::Waiting) != Stage::Waiting;
+        self.ingress.node.cluster.suspect();
+        let mut refused_by = None;
+        if let Some(route) = self.routes.get_mut(index) {
+            if had_gone {
+                route.came_back(kind);
+            }
+            if let Way::There(there) = &route.way {
+                refused_by = Some(Arc::clone(&there.address));
+                route.way = Way::Closed;
+            }
+        }
+        self.send_or_wait(index, slot, refused_by);
+        self.go_on(index);
+        true
+    }
+}
+
+/// What a link shows: whose commands it carries, by a token that was good when the session began, and the cluster's key,
+/// which says that a node has seen to that.
+fn shown(key: Option<&ClusterKey>, authorization: Option<&MetadataValue<Ascii>>) -> MetadataMap {
+    let mut shown = MetadataMap::new();
+    shown.insert(FORWARDED, MetadataValue::from_static("1"));
+    if let Some(authorization) = authorization {
+        shown.insert("authorization", authorization.clone());
+    }
+    if let Some(key) = key {
+        key.show(&mut shown);
+    }
+    shown
 }
 
 /// Which method a command is, and the name that says which performance it is about.

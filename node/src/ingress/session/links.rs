@@ -20,12 +20,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::codec::{Codec, EncodeBuf, Encoder};
-use tonic::metadata::{Ascii, MetadataValue};
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::{ProstCodec, ProstDecoder};
-
-use crate::cluster::FORWARDED;
 
 const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/Session");
 
@@ -35,16 +33,18 @@ pub(super) enum LinkNews {
     /// A reply; its tag is the slot of the command.
     Reply(v1::SessionResponse),
     /// The link has ended, by word of the other node or without one.
-    Ended { link: usize },
+    Ended { link: LinkIndex },
 }
 
-/// The links of a session, and what was sent over them and is not answered.
+/// A link of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkIndex(usize);
+
+/// The links of a session.
 #[derive(Default)]
 pub(super) struct Links {
     /// A place is used again once its link has ended and what went with it has been told.
     links: Vec<Link>,
-    /// By slot.
-    sent: Vec<Option<Sent>>,
     port: Arc<LinkPort>,
 }
 
@@ -53,11 +53,6 @@ struct Link {
     /// None once it has ended. It holds no more than the session has commands in flight.
     sender: Option<UnboundedSender<Arc<v1::SessionRequest>>>,
     _task: AbortOnDropHandle<()>,
-}
-
-struct Sent {
-    link: usize,
-    request: Arc<v1::SessionRequest>,
 }
 
 impl Links {
@@ -71,54 +66,34 @@ impl Links {
         if self.links.is_empty() { VecDeque::new() } else { std::mem::take(&mut *self.port.news.lock()) }
     }
 
-    /// Sends a command, whose tag is its slot, to the node at `address`. `connect` makes a channel to it.
+    /// Sends a command, whose tag is its slot, to the node at `address`, and tells over which link. None when it cannot be
+    /// sent. `connect` makes a channel to the node, and says what is shown to it.
     pub(super) fn send(
         &mut self,
         address: &Arc<str>,
         request: Arc<v1::SessionRequest>,
-        authorization: Option<&MetadataValue<Ascii>>,
-        connect: impl FnOnce(&str) -> Option<Channel>,
-    ) -> bool {
+        connect: impl FnOnce(&str) -> Option<(Channel, MetadataMap)>,
+    ) -> Option<LinkIndex> {
         let open = |link: &Link| link.address == *address && link.sender.is_some();
         let link = match self.links.iter().position(open) {
             Some(link) => link,
-            None => {
-                let Some(channel) = connect(address) else { return false };
-                self.open(address, channel, authorization)
-            }
+            None => self.open(address, connect(address)?),
         };
-        let slot = request.tag as usize;
-        let sent =
-            self.links[link].sender.as_ref().is_some_and(|sender| sender.send(Arc::clone(&request)).is_ok());
-        if sent {
-            if self.sent.len() <= slot {
-                self.sent.resize_with(slot + 1, || None);
-            }
-            self.sent[slot] = Some(Sent { link, request });
-        }
-        sent
+        self.links[link].sender.as_ref()?.send(request).is_ok().then_some(LinkIndex(link))
     }
 
     /// Opens a link, and returns its number.
-    fn open(
-        &mut self,
-        address: &Arc<str>,
-        channel: Channel,
-        authorization: Option<&MetadataValue<Ascii>>,
-    ) -> usize {
+    fn open(&mut self, address: &Arc<str>, (channel, shown): (Channel, MetadataMap)) -> usize {
         let (sender, requests) = unbounded_channel();
         let mut request = Request::new(UnboundedReceiverStream::new(requests));
-        request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
-        if let Some(authorization) = authorization {
-            request.metadata_mut().insert("authorization", authorization.clone());
-        }
+        *request.metadata_mut() = shown;
         let vacant = self.links.iter().position(|link| link.sender.is_none());
         let (link, port) = (vacant.unwrap_or(self.links.len()), Arc::clone(&self.port));
         let task = tokio::spawn(async move {
             if let Err(status) = carry(channel, request, &port).await {
                 tracing::debug!(%status, "a link to another node was lost");
             }
-            port.push(LinkNews::Ended { link });
+            port.push(LinkNews::Ended { link: LinkIndex(link) });
         });
         let task = AbortOnDropHandle::new(task);
         let opened = Link { address: Arc::clone(address), sender: Some(sender), _task: task };
@@ -129,18 +104,11 @@ impl Links {
         link
     }
 
-    /// The command of a slot, which was answered.
-    pub(super) fn answered(&mut self, slot: u32) -> Option<Arc<v1::SessionRequest>> {
-        self.sent.get_mut(slot as usize)?.take().map(|sent| sent.request)
-    }
-
-    /// The slots of the commands that a link took with it.
-    pub(super) fn ended(&mut self, link: usize) -> Vec<u32> {
-        if let Some(link) = self.links.get_mut(link) {
+    /// Notes that a link has ended.
+    pub(super) fn ended(&mut self, link: LinkIndex) {
+        if let Some(link) = self.links.get_mut(link.0) {
             link.sender = None;
         }
-        let lost = |sent: &&mut Option<Sent>| sent.as_ref().is_some_and(|sent| sent.link == link);
-        self.sent.iter_mut().filter(lost).filter_map(|sent| Some(sent.take()?.request.tag as u32)).collect()
     }
 }
 

@@ -52,9 +52,11 @@ pub struct Session {
     commands: Option<Streaming<v1::SessionRequest>>,
     routes: Routes,
     in_flight: Slots,
+    /// Commands that have come, ever.
+    begun: u64,
     /// Sessions with other nodes.
     links: Links,
-    /// What the client showed, to be shown to other nodes.
+    /// What the client showed, to be shown to other nodes. It may be over by then: a session outlives its token.
     authorization: Option<MetadataValue<Ascii>>,
     /// Whether commands for performances of other nodes go there: not those that come from another node.
     may_send_on: bool,
@@ -93,6 +95,7 @@ impl Session {
             commands: Some(request.into_inner()),
             routes: Routes::default(),
             in_flight: Slots::default(),
+            begun: 0,
             links: Links::default(),
             authorization,
             may_send_on,

@@ -10,8 +10,8 @@ use futures::Stream as _;
 
 use super::Session;
 use super::background::{self, Ungraded};
-use super::routes::{Resolved, RouteIndex, Waiting, Way, Wished};
-use super::slots::InFlight;
+use super::routes::{Resolved, RouteIndex, Waiting, Way};
+use super::slots::{InFlight, Stage};
 use crate::ingress::deadline;
 use crate::ingress::fingerprint::Fingerprinter;
 use crate::ingress::grade::Missing;
@@ -63,24 +63,41 @@ impl Session {
         timed: bool,
         touched: &mut Vec<RouteIndex>,
     ) {
-        let Some(request) = self.accept_elsewhere(request, now, timed) else { return };
-        let v1::SessionRequest { tag, timeout_ms, command } = request;
+        let Some(mut request) = self.accept_elsewhere(request, now, timed) else { return };
+        let command = if self.may_send_on { request.command.clone() } else { request.command.take() };
         let wish = match self.check(command) {
             Ok(wish) => wish,
-            Err(problem) => return self.refuse(tag, Kind::Invalid, problem),
+            Err(problem) => return self.refuse(request.tag, Kind::Invalid, problem),
         };
         let kind = wish.kind();
         let route = self.routes.of(wish.performance());
-        let expires_at = deadline::of_command(now, timeout_ms, self.ingress.options.request_timeout);
-        let slot = self.in_flight.insert(InFlight {
+        let slot = self.begin(request, route, kind, now, timed);
+        self.place(route, slot, wish, touched);
+    }
+
+    /// Takes a command up, in a slot.
+    pub(super) fn begin(
+        &mut self,
+        request: v1::SessionRequest,
+        route: RouteIndex,
+        kind: Kind,
+        now: Instant,
+        timed: bool,
+    ) -> u32 {
+        self.begun += 1;
+        let (tag, number, may_send_on) = (request.tag, self.begun, self.may_send_on);
+        let expires_at = deadline::of_command(now, request.timeout_ms, self.ingress.options.request_timeout);
+        self.routes.sent(route, kind);
+        self.in_flight.insert(|slot| InFlight {
             tag,
             route,
             kind,
             timed_since: timed.then_some(now),
             expires_at,
-        });
-        self.routes.sent(route, kind);
-        self.place(route, slot, wish, expires_at, touched);
+            number,
+            request: may_send_on.then(|| Arc::new(v1::SessionRequest { tag: slot.into(), ..request })),
+            stage: Stage::Waiting,
+        })
     }
 
     fn check(&mut self, command: Option<Command>) -> Result<Wish, Problem> {
@@ -104,36 +121,27 @@ impl Session {
     }
 
     /// Puts a command where it goes: to the batch of its shard, or in line for a performance that is being loaded.
-    fn place(
-        &mut self,
-        index: RouteIndex,
-        slot: u32,
-        wish: Wish,
-        expires_at: Instant,
-        touched: &mut Vec<RouteIndex>,
-    ) {
+    fn place(&mut self, index: RouteIndex, slot: u32, wish: Wish, touched: &mut Vec<RouteIndex>) {
+        let Some(command) = self.in_flight.get(slot) else { return };
+        let (number, expires_at) = (command.number, command.expires_at);
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_first = route.batch.is_empty();
         // Looked at once for each batch: it takes a lock.
         if is_first && (matches!(route.way, Way::Closed) || route.is_stale()) {
-            match self.ingress.node.directory.active(route.id()) {
+            // What is still to be refused by the shard that was must not be overtaken.
+            let active = self.ingress.node.directory.active(route.id()).filter(|_| route.is_clear());
+            match active {
                 Some(shard) => route.open(shard),
                 None => {
                     let ingress = Arc::clone(&self.ingress);
-                    self.background.push(background::open(
-                        ingress,
-                        index,
-                        route.id(),
-                        self.may_send_on,
-                        None,
-                    ));
-                    route.way = Way::Opening(Vec::new());
+                    let may_send_on = self.may_send_on;
+                    self.background.push(background::open(ingress, index, route.id(), may_send_on, None));
+                    route.reopen();
                 }
             }
         }
-        if let Way::Opening(waiting) = &mut route.way {
-            waiting.push(Waiting { slot, wished: Wished::Checked(wish), expires_at });
-            return;
+        if let Way::Opening(opening) = &mut route.way {
+            return opening.push(Waiting { slot, number, wish: Some(wish), expires_at });
         }
         if is_first {
             touched.push(index);
@@ -143,20 +151,27 @@ impl Session {
 
     /// Adds a command that has waited to the batch of its shard.
     pub(super) fn queue_waiting(&mut self, index: RouteIndex, command: Waiting) {
-        let Waiting { slot, wished, expires_at } = command;
-        let wish = match wished {
-            Wished::Checked(wish) => Ok(wish),
-            Wished::Raw(request) => self.check(Arc::unwrap_or_clone(request).command),
-        };
+        let Waiting { slot, wish, expires_at, .. } = command;
+        let wish = wish.map_or_else(|| self.check(self.command_of(slot)), Ok);
         match wish {
             Ok(wish) => self.queue(index, slot, wish, expires_at),
             Err(problem) => self.answer(slot, Err(problem)),
         }
     }
 
+    /// A command as it came.
+    fn command_of(&self, slot: u32) -> Option<Command> {
+        self.in_flight.get(slot)?.request.as_ref()?.command.clone()
+    }
+
     /// Adds a command to the batch of its shard, or looks up first what it lacks.
     fn queue(&mut self, index: RouteIndex, slot: u32, mut wish: Wish, expires_at: Instant) {
-        let Some(shard) = self.routes.get(index).and_then(|route| route.shard.as_ref()) else { return };
+        let (Some(route), Some(command)) = (self.routes.get_mut(index), self.in_flight.get_mut(slot)) else {
+            return;
+        };
+        command.stage = Stage::Here;
+        route.went(command.kind);
+        let Some(shard) = route.shard.as_ref() else { return };
         match self.ingress.fill_grade(&mut wish, shard) {
             Missing::Nothing => self.queue_complete(index, slot, wish, expires_at),
             Missing::LookUp => {

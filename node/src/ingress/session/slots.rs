@@ -1,12 +1,15 @@
 //! The commands of a session that have no reply yet.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use earlybird_proto::v1;
+
+use super::links::LinkIndex;
 use super::routes::RouteIndex;
 use crate::ingress::meters::Kind;
 
 /// A command in flight.
-#[derive(Clone, Copy)]
 pub(super) struct InFlight {
     /// The client's tag.
     pub(super) tag: u64,
@@ -18,6 +21,24 @@ pub(super) struct InFlight {
     pub(super) timed_since: Option<Instant>,
     /// When the client stops waiting.
     pub(super) expires_at: Instant,
+    /// Its place among all commands of the session.
+    pub(super) number: u64,
+    /// As it came, but that its tag is its slot, for whoever owns its performance by then. None in a session that sends
+    /// nothing on.
+    pub(super) request: Option<Arc<v1::SessionRequest>>,
+    /// Where it is.
+    pub(super) stage: Stage,
+}
+
+/// Where a command in flight is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It waits in its route.
+    Waiting,
+    /// With the shard of its route.
+    Here,
+    /// With another node.
+    There(LinkIndex),
 }
 
 /// A slab of commands in flight: a reply names its slot.
@@ -33,25 +54,39 @@ impl Slots {
         self.slots.len() - self.vacant.len()
     }
 
-    pub(super) fn insert(&mut self, command: InFlight) -> u32 {
-        if let Some(slot) = self.vacant.pop() {
-            self.slots[slot as usize] = Some(command);
-            return slot;
-        }
-        self.slots.push(Some(command));
-        // The session's bound on commands in flight is far below 2^32.
-        (self.slots.len() - 1) as u32
+    /// Takes what `command` makes of its slot.
+    pub(super) fn insert(&mut self, command: impl FnOnce(u32) -> InFlight) -> u32 {
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // The session's bound on commands in flight is far below 2^32.
+            (self.slots.len() - 1) as u32
+        });
+        self.slots[slot as usize] = Some(command(slot));
+        slot
     }
 
     /// A command in flight; none for a slot that was answered already.
-    pub(super) fn get(&self, slot: u32) -> Option<InFlight> {
-        self.slots.get(slot as usize).copied().flatten()
+    pub(super) fn get(&self, slot: u32) -> Option<&InFlight> {
+        self.slots.get(slot as usize)?.as_ref()
     }
 
-    pub(super) fn remove(&mut self, slot: u32) {
-        if self.slots.get_mut(slot as usize).and_then(Option::take).is_some() {
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut InFlight> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) -> Option<InFlight> {
+        let removed = self.slots.get_mut(slot as usize)?.take();
+        if removed.is_some() {
             self.vacant.push(slot);
         }
+        removed
+    }
+
+    /// The commands that went over a link.
+    pub(super) fn over(&self, link: LinkIndex) -> Vec<u32> {
+        let is_over =
+            |command: &Option<InFlight>| command.as_ref().is_some_and(|it| it.stage == Stage::There(link));
+        (0..).zip(&self.slots).filter(|(_, command)| is_over(command)).map(|(slot, _)| slot).collect()
     }
 }
 
@@ -62,12 +97,17 @@ mod tests {
     #[test]
     fn slots_are_reused_and_answered_once() {
         let now = Instant::now();
-        let command = |tag| InFlight {
-            tag,
-            route: RouteIndex::default(),
-            kind: Kind::HoldSeats,
-            timed_since: None,
-            expires_at: now,
+        let command = |tag| {
+            move |_| InFlight {
+                tag,
+                route: RouteIndex::default(),
+                kind: Kind::HoldSeats,
+                timed_since: None,
+                expires_at: now,
+                number: tag,
+                request: None,
+                stage: Stage::Waiting,
+            }
         };
         let mut slots = Slots::default();
         let (first, second) = (slots.insert(command(7)), slots.insert(command(8)));

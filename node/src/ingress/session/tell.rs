@@ -7,12 +7,13 @@ use earlybird_proto::v1;
 use earlybird_proto::v1::session_response::Result as Message;
 
 use super::port::Delivered;
+use super::slots::{InFlight, Stage};
 use super::{Session, background};
 use crate::ingress::answer::{Told, tell};
 use crate::ingress::meters::Kind;
 use crate::ingress::status::Problem;
 use crate::ingress::wish::take_buyer;
-use crate::reply::{Delivery, Unavailable};
+use crate::reply::{Delivery, Failure, Unavailable};
 
 /// The slot that a tag stands for: tags are given out as slots, so it always fits.
 fn slot(tag: u64) -> u32 {
@@ -31,6 +32,9 @@ impl Session {
                     Delivered::Reply(Delivery { tag, action, reply: Ok(answer) }) => {
                         self.accepted(slot(tag), now, action, answer);
                     }
+                    Delivered::Reply(Delivery { tag, reply: Err(Failure::Unavailable(reason)), .. })
+                        if matches!(reason, Unavailable::NotOwner | Unavailable::Draining)
+                            && self.try_elsewhere(slot(tag)) => {}
                     Delivered::Reply(Delivery { tag, reply: Err(failure), .. }) => {
                         let problem = Problem::failed(failure, self.performance_of(slot(tag)));
                         self.answer(slot(tag), Err(problem));
@@ -52,6 +56,7 @@ impl Session {
 
     fn accepted(&mut self, slot: u32, now: Timestamp, action: Action, answer: Answer) {
         let Some(command) = self.in_flight.get(slot) else { return };
+        let expires_at = command.expires_at;
         let Some(shard) = self.routes.get(command.route).and_then(|route| route.shard.as_ref()) else {
             return;
         };
@@ -61,13 +66,13 @@ impl Session {
             Ok(Told::Left) => Ok(Message::Left(v1::LeaveWaitlistResponse {})),
             Ok(Told::Payment(order)) => {
                 let (ingress, shard) = (Arc::clone(&self.ingress), Arc::clone(shard));
-                self.background.push(background::pay(ingress, slot, shard, order, command.expires_at));
+                self.background.push(background::pay(ingress, slot, shard, order, expires_at));
                 return;
             }
             Ok(Told::Refund(refund, order)) => {
                 let (ingress, shard) = (Arc::clone(&self.ingress), Arc::clone(shard));
                 let both = (refund, order);
-                self.background.push(background::refund(ingress, slot, shard, both, command.expires_at));
+                self.background.push(background::refund(ingress, slot, shard, both, expires_at));
                 return;
             }
             Ok(Told::Done) => Err(Problem::mismatch()),
@@ -76,19 +81,28 @@ impl Session {
         self.answer(slot, message);
     }
 
+    /// Takes a command out of its slot: it is answered. What waited for it goes on.
+    fn end(&mut self, slot: u32) -> Option<InFlight> {
+        let command = self.in_flight.remove(slot)?;
+        self.routes.answered(command.route, command.kind);
+        if command.stage != Stage::Waiting
+            && let Some(route) = self.routes.get_mut(command.route)
+        {
+            route.came_back(command.kind);
+            self.go_on(command.route);
+        }
+        Some(command)
+    }
+
     /// The last word on a command in flight, from the node that decided it, which has counted it.
     pub(super) fn answer_as_told(&mut self, slot: u32, message: Message) {
-        let Some(command) = self.in_flight.get(slot) else { return };
-        self.in_flight.remove(slot);
-        self.routes.answered(command.route, command.kind);
+        let Some(command) = self.end(slot) else { return };
         self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
     }
 
     /// The last word on a command in flight.
     pub(super) fn answer(&mut self, slot: u32, message: Result<Message, Problem>) {
-        let Some(command) = self.in_flight.get(slot) else { return };
-        self.in_flight.remove(slot);
-        self.routes.answered(command.route, command.kind);
+        let Some(command) = self.end(slot) else { return };
         if let Some(since) = command.timed_since {
             self.ingress.meters.took(command.kind, since.elapsed());
         }
