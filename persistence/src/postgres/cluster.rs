@@ -49,7 +49,7 @@ impl ClusterStore for PostgresStore {
     }
 
     async fn transfer(&self, bucket: Bucket, from: Epoch, to: &NodeId) -> Result<Option<Epoch>, StoreError> {
-        on!(self.writers, |connection| cluster::transfer(connection, bucket, from, to))
+        on!(self.transfers, |connection| cluster::transfer(connection, bucket, from, to))
     }
 
     async fn leave(&self, node: &NodeId, incarnation: Incarnation) -> Result<(), StoreError> {

@@ -1,10 +1,11 @@
 //! The store of a cluster.
 //!
 //! ```text
-//! append, claim, join, create ─► writers ─┐
-//! members, coupons, jobs, pins ► workers ─┤
-//! leases, the cluster's view ──► leases ──┼─► PostgreSQL
-//! everything else, all reading ► readers ─┘
+//! append, claim, join, create ─► writers ───┐
+//! changes of owner ────────────► transfers ─┤
+//! members, coupons, jobs, pins ► workers ───┼─► PostgreSQL
+//! leases, the cluster's view ──► leases ────┤
+//! everything else, all reading ► readers ───┘
 //! ```
 //!
 //! It needs connections of its own: directly, or through a pooler in session mode.
@@ -42,10 +43,14 @@ use self::session::Role;
 /// Connections for leases and the view of the cluster. Their own, so that no renewal waits for an append or an import.
 const LEASE_CONNECTIONS: usize = 2;
 
+/// Connections for changes of owner: while one is under way its performances answer nobody, so none waits for an append.
+const TRANSFER_CONNECTIONS: usize = 2;
+
 /// A [`Store`] in a PostgreSQL database.
 pub struct PostgresStore {
     options: StoreOptions,
     writers: Lanes,
+    transfers: Lanes,
     readers: Lanes,
     workers: Lanes,
     leases: Lanes,
@@ -86,24 +91,29 @@ impl PostgresStore {
         let address = open::address(url)?;
         open::migrate(&address, &options).await?;
         let writers = Lanes::new(address.clone(), Role::Writer, options.lanes, options.clone());
+        let transfers = Lanes::new(address.clone(), Role::Writer, TRANSFER_CONNECTIONS, options.clone());
         let readers = Lanes::new(address.clone(), Role::Reader, options.readers, options.clone());
         let workers = Lanes::new(address.clone(), Role::Worker, options.workers, options.clone());
         let leases = Lanes::new(address, Role::Worker, LEASE_CONNECTIONS, options.clone());
-        Ok(Self { options, writers, readers, workers, leases })
+        Ok(Self { options, writers, transfers, readers, workers, leases })
     }
 
     /// Sees to it that no statement whose answer was lost is committed from here on.
     async fn end_lost(&self) -> Result<(), StoreError> {
-        let lost = self.writers.lost();
-        if lost.is_empty() {
-            return Ok(());
+        for lanes in [&self.writers, &self.transfers] {
+            let lost = lanes.lost();
+            if lost.is_empty() {
+                continue;
+            }
+            let wait = self.options.lock_timeout;
+            let left = on!(self.readers, |connection| writes::end_backends(connection, &lost, wait))?;
+            if left > 0 {
+                return Err(StoreError::Unavailable {
+                    source: Cause::TimedOut { waited_ms: whole_ms(wait) },
+                });
+            }
+            lanes.forget_lost(&lost);
         }
-        let wait = self.options.lock_timeout;
-        let left = on!(self.readers, |connection| writes::end_backends(connection, &lost, wait))?;
-        if left > 0 {
-            return Err(StoreError::Unavailable { source: Cause::TimedOut { waited_ms: whole_ms(wait) } });
-        }
-        self.writers.forget_lost(&lost);
         Ok(())
     }
 }
@@ -242,6 +252,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.writers.close(self.options.lanes).await;
+        self.transfers.close(TRANSFER_CONNECTIONS).await;
         self.workers.close(self.options.workers).await;
         self.leases.close(LEASE_CONNECTIONS).await;
         self.readers.close(self.options.readers).await;
