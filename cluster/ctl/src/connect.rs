@@ -19,7 +19,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) struct Node {
     channel: Channel,
     token: Option<MetadataValue<Ascii>>,
-    connection: Connection,
+    timeout: Duration,
 }
 
 impl Node {
@@ -36,23 +36,12 @@ impl Node {
         }
         // The time-out of the connection does not include that of TLS.
         match tokio::time::timeout(*timeout, endpoint.connect()).await {
-            Ok(Ok(channel)) => Ok(Self { channel, token, connection: connection.clone() }),
+            Ok(Ok(channel)) => Ok(Self { channel, token, timeout: *timeout }),
             Ok(Err(error)) => {
                 Err(Failure::Unreachable(format!("cannot reach {url}: {}", with_causes(&error))))
             }
             Err(_) => Err(Failure::Unreachable(format!("cannot reach {url}: no answer"))),
         }
-    }
-
-    /// Connects to another node in the same way; none if it is not reached from here.
-    pub(crate) async fn other(&self, endpoint: &str) -> Option<Self> {
-        // A token that is encrypted on its way to the first node is not sent in the clear to the second.
-        let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_owned());
-        if scheme(endpoint) != scheme(&self.connection.endpoint) {
-            return None;
-        }
-        let connection = Connection { endpoint: endpoint.to_owned(), ..self.connection.clone() };
-        Self::connect(&connection).await.ok()
     }
 
     /// The service of the cluster.
@@ -68,7 +57,7 @@ impl Node {
     /// A request that is answered soon or never.
     pub(crate) fn quick<T>(&self, message: T) -> Request<T> {
         let mut request = self.patient(message);
-        request.set_timeout(self.connection.timeout);
+        request.set_timeout(self.timeout);
         request
     }
 

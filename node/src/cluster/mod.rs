@@ -39,7 +39,7 @@ pub(crate) use handoff::{HandoffError, PEER_MESSAGE_BYTES_MAX};
 pub use key::ClusterKey;
 pub(crate) use lease::Lease;
 use peers::Peers;
-pub(crate) use rebalance::{Loads, MoveDone, carry_out, weighed};
+pub(crate) use rebalance::{CannotRebalance, Loads, MoveDone, carry_out, weighed};
 pub(crate) use view::View;
 
 use crate::clock::uptime;

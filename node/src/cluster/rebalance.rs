@@ -11,6 +11,7 @@ use earlybird_proto::cluster::{LoadsRequest, LoadsResponse};
 use futures::StreamExt as _;
 use hashbrown::HashMap;
 use tokio::sync::OwnedMutexGuard;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::handoff::{HandedOver, HandoffError};
 use super::{Cluster, View, buckets, candidates};
@@ -27,6 +28,24 @@ const LOADS_MAX: Duration = Duration::from_secs(1);
 const SEATS_PER_COMMAND: f64 = 1_000.0;
 /// A bucket is there: that costs as much as so many commands a second.
 const COMMANDS_PER_BUCKET: f64 = 10.0;
+
+/// The right to rebalance: one at a time at this node, and this node alone.
+pub(crate) struct Rebalancing {
+    _lock: OwnedMutexGuard<()>,
+    /// Says again and again that this node is the coordinator.
+    _leading: AbortOnDropHandle<()>,
+}
+
+/// Why a rebalance cannot be begun.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotRebalance {
+    #[error("another rebalance is under way")]
+    UnderWay,
+    #[error("another node is the coordinator")]
+    Elsewhere,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// What became of moves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,9 +117,31 @@ impl Cluster {
         Some(LoadsResponse { leads: self.leads.load(Ordering::Acquire), ..loads })
     }
 
-    /// Keeps others from rebalancing through this node; none when somebody does.
-    pub(crate) fn begin_rebalance(&self) -> Option<OwnedMutexGuard<()>> {
-        Arc::clone(&self.moving).try_lock_owned().ok()
+    /// Keeps others from rebalancing, here and at other nodes, until it is dropped.
+    ///
+    /// # Errors
+    /// Why it may not be begun here and now.
+    pub(crate) async fn begin_rebalance(self: &Arc<Self>) -> Result<Rebalancing, CannotRebalance> {
+        let lock = Arc::clone(&self.moving).try_lock_owned().map_err(|_| CannotRebalance::UnderWay)?;
+        if !self.lead().await? {
+            return Err(CannotRebalance::Elsewhere);
+        }
+        let cluster = Arc::clone(self);
+        let leading = tokio::spawn(async move {
+            let mut renewals = super::interval(LEAD_FOR / 3);
+            loop {
+                renewals.tick().await;
+                if let Err(error) = cluster.lead().await {
+                    tracing::debug!(%error, "cannot say that this node is still the coordinator");
+                }
+            }
+        });
+        Ok(Rebalancing { _lock: lock, _leading: AbortOnDropHandle::new(leading) })
+    }
+
+    /// The node that rebalances, according to what each says.
+    pub(crate) async fn coordinator(&self) -> Option<NodeId> {
+        self.loads().await.into_iter().find(|(_, load)| load.leads).map(|(node, _)| node)
     }
 
     /// The moves that would make the cluster even, and the loads that they follow from.
@@ -145,14 +186,18 @@ impl Cluster {
         if moves.is_empty() {
             return Ok(());
         }
-        let Some(_one_at_a_time) = self.begin_rebalance() else { return Ok(()) };
+        let _one_at_a_time = match self.begin_rebalance().await {
+            Ok(rebalancing) => rebalancing,
+            Err(CannotRebalance::UnderWay | CannotRebalance::Elsewhere) => return Ok(()),
+            Err(CannotRebalance::Store(error)) => return Err(error),
+        };
         let done = carry_out(self, moves, CONCURRENCY, |_| {}).await;
         tracing::info!(moved = done.moved, failed = done.failed, "balanced the cluster");
         self.refresh().await.map(drop)
     }
 
     /// Becomes the coordinator, or stays it; false when another node is.
-    pub(crate) async fn lead(&self) -> Result<bool, StoreError> {
+    async fn lead(&self) -> Result<bool, StoreError> {
         let leads = self.store.lead(&self.node, self.incarnation, LEAD_FOR).await?;
         self.leads.store(leads, Ordering::Release);
         Ok(leads)

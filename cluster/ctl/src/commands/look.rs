@@ -1,6 +1,6 @@
 //! Commands that only look.
 
-use earlybird_proto::v1::{ClusterView, GetClusterRequest, ListPlacementsRequest, Placement};
+use earlybird_proto::v1::{GetClusterRequest, ListPlacementsRequest, Placement};
 
 use crate::connect::Node;
 use crate::failure::Failure;
@@ -23,21 +23,7 @@ pub(crate) async fn performances(on: &Node, output: Output, node: Option<String>
 
 /// The cluster as it is.
 pub(super) async fn cluster(on: &Node) -> Result<Status, Failure> {
-    Ok(view(on).await?.into())
-}
-
-/// The coordinator, where a rebalance is begun, if that is another node and can be reached from here.
-pub(super) async fn coordinator(on: &Node) -> Result<Option<Node>, Failure> {
-    let view = view(on).await?;
-    let elsewhere = view.nodes.iter().find(|node| node.name == view.coordinator);
-    match elsewhere.filter(|node| node.name != view.answered_by) {
-        Some(node) => Ok(on.other(&node.address).await),
-        None => Ok(None),
-    }
-}
-
-async fn view(on: &Node) -> Result<ClusterView, Failure> {
-    Ok(on.cluster().get_cluster(on.quick(GetClusterRequest {})).await?.into_inner())
+    Ok(on.cluster().get_cluster(on.quick(GetClusterRequest {})).await?.into_inner().into())
 }
 
 /// All performances of a node; of all nodes if it is empty.

@@ -6,7 +6,6 @@ use earlybird_proto::v1::{
 };
 use tonic::Streaming;
 
-use super::look::coordinator;
 use crate::cli::{Extent, Manner, Pace};
 use crate::confirm::confirm;
 use crate::connect::Node;
@@ -22,8 +21,6 @@ pub(crate) async fn plan(on: &Node, output: Output, extent: Extent) -> Result<()
 
 /// `rebalance apply`.
 pub(crate) async fn apply(on: &Node, manner: Manner, extent: Extent, pace: Pace) -> Result<(), Failure> {
-    let coordinator = coordinator(on).await?;
-    let on = coordinator.as_ref().unwrap_or(on);
     if !manner.yes {
         let plan = planned(on, extent).await?;
         if plan.moves.is_empty() {

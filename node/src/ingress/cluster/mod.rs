@@ -156,7 +156,7 @@ impl cluster_server::Cluster for Services {
         request: Request<v1::ApplyRebalanceRequest>,
     ) -> Result<Response<Self::ApplyRebalanceStream>, Status> {
         Caller::of(&request).require_admin()?;
-        Ok(Response::new(Ingress::apply_rebalance(&self.0, request.into_inner()).await?))
+        Ok(Response::new(Ingress::apply_rebalance(&self.0, request).await?))
     }
 
     async fn drain_node(

@@ -6,21 +6,20 @@ use std::time::Instant;
 
 use earlybird_cluster::placement::{self, Move};
 use earlybird_persistence::NodeState;
+use earlybird_proto::v1::cluster_client::ClusterClient;
 use earlybird_proto::v1::{self, apply_rebalance_response, drain_node_response};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
 
 use super::super::status::{Problem, Reason};
 use super::show::name_of;
 use super::{Ingress, concurrency};
-use crate::cluster::{MoveDone, View, candidates, carry_out, weighed};
-
-/// Messages that wait for a caller who reads slowly; then the moves wait, too.
-const MESSAGES_WAITING_MAX: usize = 16;
+use crate::cluster::{CannotRebalance, FORWARDED, MoveDone, View, candidates, carry_out, weighed};
 
 /// What a rebalance would do, and what it follows from.
 pub(super) struct Planned {
@@ -58,14 +57,18 @@ impl Ingress {
 
     pub(super) async fn apply_rebalance(
         ingress: &Arc<Self>,
-        request: v1::ApplyRebalanceRequest,
-    ) -> Result<BoxStream<'static, Result<v1::ApplyRebalanceResponse, Status>>, Problem> {
-        let in_progress = || Problem::new(Reason::RebalanceInProgress, "another rebalance is under way");
-        // The store keeps two nodes from it at once, the lock two calls to one node.
-        let one_at_a_time = ingress.node.cluster.begin_rebalance().ok_or_else(in_progress)?;
-        if !ingress.node.cluster.lead().await? {
-            return Err(in_progress().with("hint", "another node is the coordinator"));
-        }
+        request: Request<v1::ApplyRebalanceRequest>,
+    ) -> Result<BoxStream<'static, Result<v1::ApplyRebalanceResponse, Status>>, Status> {
+        let in_progress = |why: CannotRebalance| Problem::new(Reason::RebalanceInProgress, why.to_string());
+        let one_at_a_time = match ingress.node.cluster.begin_rebalance().await {
+            Ok(rebalancing) => rebalancing,
+            Err(CannotRebalance::Elsewhere) if !request.metadata().contains_key(FORWARDED) => {
+                return ingress.apply_at_coordinator(request).await;
+            }
+            Err(CannotRebalance::Store(error)) => return Err(Problem::from(error).into()),
+            Err(why) => return Err(in_progress(why).into()),
+        };
+        let request = request.into_inner();
         let Planned { wire, moves, buckets } = ingress.plan_rebalance(request.max_moves).await?;
         let event = |event| Ok(v1::ApplyRebalanceResponse { event: Some(event) });
         let first = futures::stream::iter([event(apply_rebalance_response::Event::Plan(wire))]);
@@ -77,6 +80,22 @@ impl Ingress {
             })
         });
         Ok(first.chain(rest).boxed())
+    }
+
+    /// Sends the call on to the node that rebalances.
+    async fn apply_at_coordinator(
+        &self,
+        mut request: Request<v1::ApplyRebalanceRequest>,
+    ) -> Result<BoxStream<'static, Result<v1::ApplyRebalanceResponse, Status>>, Status> {
+        let cluster = &self.node.cluster;
+        let coordinator = cluster.coordinator().await;
+        let view = cluster.view();
+        let row = coordinator.as_ref().and_then(|node| view.live(node.as_str()));
+        let channel = row.and_then(|row| cluster.peers().channel(&row.address).ok());
+        let unknown = || Problem::new(Reason::RebalanceInProgress, "another node is the coordinator");
+        let channel = channel.ok_or_else(unknown)?;
+        request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+        Ok(ClusterClient::new(channel).apply_rebalance(request).await?.into_inner().boxed())
     }
 
     pub(super) async fn drain_node(
@@ -131,7 +150,8 @@ fn carried_out(
     concurrency: usize,
     held: impl Send + 'static,
 ) -> Pin<Box<dyn Stream<Item = News> + Send>> {
-    let (sender, receiver) = mpsc::channel(MESSAGES_WAITING_MAX);
+    // A caller who reads slowly keeps no move waiting: there are no more messages than moves.
+    let (sender, receiver) = mpsc::unbounded_channel();
     let ingress = Arc::clone(ingress);
     tokio::spawn(async move {
         let _held = held;
@@ -140,7 +160,6 @@ fn carried_out(
         let (mut done, mut failed) = (0, 0);
         // In portions, so that a caller who went away is noticed between them.
         for portion in moves.chunks(concurrency) {
-            let mut news = Vec::new();
             carry_out(&ingress.node.cluster, portion.to_vec(), concurrency, |finished: &MoveDone| {
                 done += 1;
                 let error = finished.outcome.as_ref().err().map(ToString::to_string);
@@ -148,19 +167,18 @@ fn carried_out(
                 if error.is_none() {
                     made.push(finished.planned.clone());
                 }
-                news.push(News::Progress(v1::TransferProgress {
+                // A caller who went away is noticed below.
+                drop(sender.send(News::Progress(v1::TransferProgress {
                     r#move: Some(wire(&finished.planned, &buckets)),
                     error: error.unwrap_or_default(),
                     done,
                     failed,
                     total,
-                }));
+                })));
             })
             .await;
-            for news in news {
-                if sender.send(news).await.is_err() {
-                    return;
-                }
+            if sender.is_closed() {
+                return;
             }
         }
         if let Err(error) = ingress.node.cluster.refresh().await {
@@ -173,9 +191,9 @@ fn carried_out(
             nodes: node_loads(&ingress.node.cluster.view(), &buckets, &made),
         };
         // A caller who went away has no use for it.
-        drop(sender.send(News::Summary(summary)).await);
+        drop(sender.send(News::Summary(summary)));
     });
-    ReceiverStream::new(receiver).boxed()
+    UnboundedReceiverStream::new(receiver).boxed()
 }
 
 fn wire(planned: &Move, buckets: &[placement::Bucket]) -> v1::BucketMove {
