@@ -131,6 +131,18 @@ fn claims_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn what_a_node_sends_on_may_have_expired_but_nothing_else() {
+    let forwarded = |claims: &Value| {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {}", hs256(claims)).parse().unwrap());
+        verifier().forwarded_caller(&headers).map(drop).map_err(|status| status.message().to_owned())
+    };
+    assert_eq!(forwarded(&with("exp", json!(now_s() - 60))), Ok(()));
+    assert_eq!(forwarded(&with("aud", json!("other"))), Err("the token is for another audience".to_owned()));
+    assert_eq!(forwarded(&with("nbf", json!(now_s() + 60))), Err("the token is not valid yet".to_owned()));
+}
+
+#[test]
 fn a_token_without_a_known_role_is_denied() {
     let message = "the token's roles hold none of buyer, bff and admin";
     refused(&hs256(&with("roles", json!(["root"]))), Code::PermissionDenied, message);

@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use tower::ServiceExt;
 
 use super::*;
+use crate::config::AuthConfig;
 
 type Answered = Ready<Result<Response<Body>, Infallible>>;
 type Empty = tower::util::ServiceFn<fn(Request<Body>) -> Answered>;
@@ -53,4 +54,39 @@ async fn a_draining_node_refuses_new_calls_and_waits_for_the_others() {
     assert!(futures::poll!(&mut idle).is_pending());
     under_way.await.unwrap();
     idle.await;
+}
+
+#[tokio::test]
+async fn who_says_that_a_call_was_sent_on_must_show_the_key() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&secret, [7; 64]).unwrap();
+    let config = AuthConfig {
+        enabled: true,
+        issuer: "login".into(),
+        audience: "seats".into(),
+        hs256_secret_file: Some(secret.path().into()),
+        ..AuthConfig::default()
+    };
+    let expired = serde_json::json!({"sub": "ann", "iss": "login", "aud": "seats", "exp": 1, "roles": "bff"});
+    let by = jsonwebtoken::EncodingKey::from_secret(&[7; 64]);
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &expired, &by).unwrap();
+    let key = |text: &str| ClusterKey::new(text.into()).unwrap();
+    let ours = key("a key that all nodes share");
+    let gate = Arc::new(Gate::new(Some(Verifier::new(&config).unwrap()), Some(ours.clone()), 10));
+    let sent_on = async |shown: Option<&ClusterKey>| {
+        let mut metadata = tonic::metadata::MetadataMap::new();
+        metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        metadata.insert(FORWARDED, "1".parse().unwrap());
+        if let Some(key) = shown {
+            key.show(&mut metadata);
+        }
+        let mut request = call("/earlybird.v1.Seating/Session");
+        *request.headers_mut() = metadata.into_headers();
+        let response = gated(&gate).oneshot(request).await.unwrap();
+        Status::from_header_map(response.headers()).map(|status| status.message().to_owned())
+    };
+    assert_eq!(sent_on(Some(&ours)).await, None);
+    for shown in [None, Some(key("a key of another cluster"))] {
+        assert_eq!(sent_on(shown.as_ref()).await.as_deref(), Some("the token has expired"));
+    }
 }

@@ -168,9 +168,10 @@ impl Running {
         self.gate.drain();
         self.health.not_serving().await;
         self.draining.cancel();
-        // Calls under way first: they may still need a shard and the store. What is left after half of the time is
-        // answered by the node's own drain.
-        if timeout_at(begun + timeout / 2, self.gate.idle()).await.is_err() {
+        // Calls under way first: they may still need a shard and the store. What is left after half of the time that remains
+        // is answered by the node's own drain.
+        let answered_by = Instant::now() + (deadline - Instant::now()) / 2;
+        if timeout_at(answered_by, self.gate.idle()).await.is_err() {
             tracing::warn!(calls = self.gate.in_flight(), "calls are still under way");
         }
         let flushed = timeout_at(deadline, self.node.drain()).await;
