@@ -100,7 +100,14 @@ impl Cluster {
         if *to == self.node {
             return Ok(HandedOver { epoch, pause: Duration::ZERO });
         }
-        let mut peer = self.peer(to)?;
+        let mut peer = match self.peer(to) {
+            Err(HandoffError::NoSuchNode(_)) => {
+                // It may have joined just now: whoever asks has a newer view.
+                self.refresh().await?;
+                self.peer(to)?
+            }
+            known => known?,
+        };
         let active = directory.active_in(bucket);
         if !active.is_empty() {
             let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
