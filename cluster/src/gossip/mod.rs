@@ -5,8 +5,8 @@
 //!                    heartbeats, phi accrual: who fell silent
 //! ```
 //!
-//! Hints, never truth: that a node fell silent is one of two conditions for taking its buckets, and the other, a lease that
-//! is over, is the store's to say. Every datagram is sealed with the cluster's key, so a stranger is not heard.
+//! Hints, never truth: that a node fell silent is shown to operators and makes the others look at the store sooner. Whether
+//! its buckets may be taken, a lease that is over says, and that is the store's to tell. Every datagram is sealed with the cluster's key, so a stranger is not heard.
 
 mod seal;
 #[cfg(test)]

@@ -20,9 +20,8 @@ mod rebalance;
 mod view;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use earlybird_cluster::gossip::Gossip;
@@ -115,8 +114,8 @@ pub struct Cluster {
     refreshing: tokio::sync::Mutex<()>,
     /// One rebalance at a time.
     moving: Arc<tokio::sync::Mutex<()>>,
-    /// This node is the coordinator, as far as it knows.
-    leads: AtomicBool,
+    /// Until when this node is the coordinator, if it was.
+    leads_until: Mutex<Option<Instant>>,
     /// Somebody knows of a newer view.
     stale: Notify,
     /// When the store last answered.
@@ -155,7 +154,7 @@ impl Cluster {
             hot: Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
             moving: Arc::default(),
-            leads: AtomicBool::new(false),
+            leads_until: Mutex::default(),
             stale: Notify::new(),
             heard: Arc::default(),
             over: CancellationToken::new(),

@@ -1,8 +1,7 @@
 //! Moves that make the cluster even: planned from measured loads, carried out a few at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use earlybird_cluster::bucket_of;
 use earlybird_cluster::placement::{self, Move};
@@ -114,7 +113,8 @@ impl Cluster {
     /// What the performances of this node cost it.
     pub(crate) fn own_loads(&self) -> Option<LoadsResponse> {
         let loads = self.directory()?.loads();
-        Some(LoadsResponse { leads: self.leads.load(Ordering::Acquire), ..loads })
+        let leads = self.leads_until.lock().is_some_and(|until| Instant::now() < until);
+        Some(LoadsResponse { leads, ..loads })
     }
 
     /// Keeps others from rebalancing, here and at other nodes, until it is dropped.
@@ -198,8 +198,9 @@ impl Cluster {
 
     /// Becomes the coordinator, or stays it; false when another node is.
     async fn lead(&self) -> Result<bool, StoreError> {
+        let until = Instant::now() + LEAD_FOR;
         let leads = self.store.lead(&self.node, self.incarnation, LEAD_FOR).await?;
-        self.leads.store(leads, Ordering::Release);
+        *self.leads_until.lock() = leads.then_some(until);
         Ok(leads)
     }
 }

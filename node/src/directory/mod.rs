@@ -240,7 +240,7 @@ impl Directory {
                 return Err(ActivateError::Unavailable(Unavailable::Store));
             }
         };
-        let Some(epoch) = self.epoch(info.bucket) else {
+        let Some(epoch) = self.epoch_soon(info.bucket).await else {
             return Err(ActivateError::Unavailable(Unavailable::NotOwner));
         };
         let lane = self.lane(info.bucket);

@@ -92,19 +92,16 @@ impl Directory {
                 }
             }
         }
-        {
-            let mut arrivals = self.arrivals.lock();
-            let arrived =
-                restored.into_iter().map(|(performance, recovered)| (performance, (epoch, recovered)));
-            arrivals.arrived.extend(arrived);
-            arrivals.expected.remove(&bucket);
-        }
+        let arrived = restored.into_iter().map(|(performance, recovered)| (performance, (epoch, recovered)));
+        self.arrivals.lock().arrived.extend(arrived);
         let is_news = self.epochs.write().gain(bucket, epoch);
+        // Expected until it is owned, so that nobody who waits for it finds neither.
+        self.arrivals.lock().expected.remove(&bucket);
+        self.has_arrived.notify_waiters();
         if !is_news && self.epoch(bucket) != Some(epoch) {
             // It has gone on to another node meanwhile.
             return self.forget_arrived(bucket);
         }
-        self.has_arrived.notify_waiters();
         for performance in performances {
             self.keep_trying(&performance).await;
         }
@@ -117,6 +114,23 @@ impl Directory {
     /// Drops the states of a bucket that nobody has taken up.
     fn forget_arrived(&self, bucket: Bucket) {
         self.arrivals.lock().arrived.retain(|performance, _| bucket_of(performance) != Some(bucket));
+    }
+
+    /// The epoch of a bucket that this node owns. Waits a moment for one that is announced: whoever comes early, since the
+    /// store's view is ahead of the states, is not turned away.
+    pub(super) async fn epoch_soon(&self, bucket: Bucket) -> Option<Epoch> {
+        loop {
+            // Asked to be told before looking, so that it does not come in between.
+            let has_arrived = self.has_arrived.notified();
+            if let Some(epoch) = self.epoch(bucket) {
+                return Some(epoch);
+            }
+            let until = *self.arrivals.lock().expected.get(&bucket)? + EXPECTED_MAX;
+            if Instant::now() >= until {
+                return None;
+            }
+            drop(tokio::time::timeout_at(until.into(), has_arrived).await);
+        }
     }
 
     /// The state of a performance that came with its bucket, under this epoch. Waits a moment for one that is announced.

@@ -24,6 +24,11 @@ impl Directory {
         self.epochs.read().of(bucket)
     }
 
+    /// Whether this node owns a bucket, and is not about to hand it over.
+    pub(crate) fn serves(&self, bucket: Bucket) -> bool {
+        self.epoch(bucket).is_some() && !self.is_moving(bucket)
+    }
+
     /// Serves what `view` says to be this run's, and lets go of what it says to be another's. A view may be older than what
     /// this node has done since; epochs tell.
     pub(crate) fn follow(&self, view: &View, node: &NodeId, incarnation: Incarnation) {
@@ -46,6 +51,7 @@ impl Directory {
         if gained.is_empty() {
             return;
         }
+        self.has_arrived.notify_waiters();
         for shard in self.active_shards() {
             let bucket = shard.performance().bucket;
             if gained.contains(&bucket) && self.epoch(bucket) != Some(shard.epoch()) {

@@ -35,6 +35,10 @@ impl Ingress {
                 let message = format!("the payment was declined: {reason}");
                 Err(Problem::new(Reason::PaymentDeclined, message).with("provider_reason", reason))
             }
+            // The next owner takes it up, and answers the request when it comes again.
+            Ok(Settled::Unknown) if !self.node.directory.serves(shard.performance().bucket) => {
+                Err(Problem::between_owners())
+            }
             // The node goes on to settle it; whoever asks again joins that.
             Ok(Settled::Unknown) | Err(_) => {
                 let name = names::of_order(&shard.performance().name, order);

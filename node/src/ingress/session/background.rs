@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 
 use super::Session;
 use super::routes::{Route, RouteIndex, Waiting, Way};
-use crate::ingress::status::Problem;
+use crate::ingress::status::{Problem, is_elsewhere};
 use crate::ingress::wish::Wish;
 use crate::ingress::{Ingress, Place};
 use crate::shard::Shard;
@@ -106,9 +106,11 @@ impl Session {
                     }
                     Err(problem) => self.answer(command.slot, Err(problem)),
                 },
-                Finished::Settled { slot, order } => {
-                    self.answer(slot, (*order).map(v1::session_response::Result::Order));
-                }
+                Finished::Settled { slot, order } => match *order {
+                    // Its next owner settles it, and knows the request.
+                    Err(problem) if is_elsewhere(problem.reason.as_str()) && self.try_elsewhere(slot) => {}
+                    order => self.answer(slot, order.map(v1::session_response::Result::Order)),
+                },
             }
         }
     }

@@ -71,7 +71,11 @@ impl Session {
             Some((cluster.peers().channel(address).ok()?, shown(cluster.key(), authorization)))
         };
         let Some(command) = self.in_flight.get_mut(slot) else { return };
-        let sent = command.request.clone().and_then(|request| self.links.send(address, request, connect));
+        // What is left of its time, but not 0: that would be the longest.
+        let left = command.expires_at.saturating_duration_since(Instant::now());
+        let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1);
+        let request = command.request.clone();
+        let sent = request.and_then(|request| self.links.send(address, (request, timeout_ms), connect));
         match sent {
             Some(link) => {
                 command.stage = Stage::There(link);

@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use bytes::BufMut;
 use earlybird_proto::v1;
 use futures::task::AtomicWaker;
 use http::uri::PathAndQuery;
 use parking_lot::Mutex;
-use prost::Message as _;
+use prost::{EncodeError, Message as _};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,6 +25,9 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::{ProstCodec, ProstDecoder};
+
+/// `SessionRequest.timeout_ms`.
+const TIMEOUT_MS_FIELD: u32 = 2;
 
 const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/Session");
 
@@ -40,6 +44,9 @@ pub(super) enum LinkNews {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LinkIndex(usize);
 
+/// A command on its way, and for how long it is waited for from now on, in milliseconds.
+type Sent = (Arc<v1::SessionRequest>, u32);
+
 /// The links of a session.
 #[derive(Default)]
 pub(super) struct Links {
@@ -51,7 +58,7 @@ pub(super) struct Links {
 struct Link {
     address: Arc<str>,
     /// None once it has ended. It holds no more than the session has commands in flight.
-    sender: Option<UnboundedSender<Arc<v1::SessionRequest>>>,
+    sender: Option<UnboundedSender<Sent>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -71,7 +78,7 @@ impl Links {
     pub(super) fn send(
         &mut self,
         address: &Arc<str>,
-        request: Arc<v1::SessionRequest>,
+        command: Sent,
         connect: impl FnOnce(&str) -> Option<(Channel, MetadataMap)>,
     ) -> Option<LinkIndex> {
         let open = |link: &Link| link.address == *address && link.sender.is_some();
@@ -79,7 +86,7 @@ impl Links {
             Some(link) => link,
             None => self.open(address, connect(address)?),
         };
-        self.links[link].sender.as_ref()?.send(request).is_ok().then_some(LinkIndex(link))
+        self.links[link].sender.as_ref()?.send(command).is_ok().then_some(LinkIndex(link))
     }
 
     /// Opens a link, and returns its number.
@@ -114,7 +121,7 @@ impl Links {
 
 async fn carry(
     channel: Channel,
-    requests: Request<UnboundedReceiverStream<Arc<v1::SessionRequest>>>,
+    requests: Request<UnboundedReceiverStream<Sent>>,
     port: &LinkPort,
 ) -> Result<(), Status> {
     let mut client = tonic::client::Grpc::new(channel);
@@ -149,7 +156,7 @@ impl LinkPort {
 struct SharedCodec;
 
 impl Codec for SharedCodec {
-    type Encode = Arc<v1::SessionRequest>;
+    type Encode = Sent;
     type Decode = v1::SessionResponse;
     type Encoder = Self;
     type Decoder = ProstDecoder<v1::SessionResponse>;
@@ -164,10 +171,33 @@ impl Codec for SharedCodec {
 }
 
 impl Encoder for SharedCodec {
-    type Item = Arc<v1::SessionRequest>;
+    type Item = Sent;
     type Error = Status;
 
-    fn encode(&mut self, item: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+    fn encode(&mut self, command: Sent, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        write(&command, buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+/// Writes a command with the time that it has left. Of a field that is there twice, the last counts.
+fn write((request, timeout_ms): &Sent, buffer: &mut impl BufMut) -> Result<(), EncodeError> {
+    request.encode(buffer)?;
+    prost::encoding::uint32::encode(TIMEOUT_MS_FIELD, timeout_ms, buffer);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_sent_on_with_the_time_that_it_has_left() {
+        let leave = v1::LeaveWaitlistRequest { buyer_id: "ann".into(), ..Default::default() };
+        let command = Some(v1::session_request::Command::LeaveWaitlist(leave));
+        let request = Arc::new(v1::SessionRequest { tag: 7, timeout_ms: 1_000, command });
+        let mut bytes = Vec::new();
+        write(&(Arc::clone(&request), 50), &mut bytes).expect("a vector has room");
+        let read = v1::SessionRequest::decode(&*bytes).expect("it can be read");
+        assert_eq!(read, v1::SessionRequest { timeout_ms: 50, ..(*request).clone() });
     }
 }

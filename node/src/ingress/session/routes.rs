@@ -10,6 +10,7 @@
 //! Invariant: commands of one performance are decided in the order in which they came, but for payments and what gives
 //! seats back. So what waits goes on only when what went before it, to wherever it was then, has been decided.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,8 +54,8 @@ pub(super) enum Way {
 /// What waits for a way.
 #[derive(Default)]
 pub(super) struct Opening {
-    /// In the order in which they came.
-    waiting: Vec<Waiting>,
+    /// By their places among all commands.
+    waiting: BTreeMap<u64, Waiting>,
     /// Where they go, once it is known, as soon as what went before them has been decided.
     place: Option<Place>,
     /// The other node that was the way before, with which commands still are.
@@ -64,8 +65,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Puts a command in line: at its end, or in its place if it was sent before and was refused.
     pub(super) fn push(&mut self, command: Waiting) {
-        let place = self.waiting.partition_point(|waiting| waiting.number < command.number);
-        self.waiting.insert(place, command);
+        self.waiting.insert(command.number, command);
     }
 }
 
@@ -228,7 +228,7 @@ impl Route {
             opening.place = Some(place);
             return None;
         }
-        let waiting = std::mem::take(&mut opening.waiting);
+        let waiting = std::mem::take(&mut opening.waiting).into_values().collect();
         self.way = Way::Closed;
         Some((place, waiting))
     }
@@ -243,7 +243,7 @@ impl Route {
     /// All that waited, for a way that cannot be found.
     pub(super) fn not_found(&mut self) -> Vec<Waiting> {
         match std::mem::replace(&mut self.way, Way::Closed) {
-            Way::Opening(opening) => opening.waiting,
+            Way::Opening(opening) => opening.waiting.into_values().collect(),
             Way::Closed | Way::Open | Way::There(_) => Vec::new(),
         }
     }
