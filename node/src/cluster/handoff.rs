@@ -121,6 +121,7 @@ impl Cluster {
         let moving = directory.begin_move(bucket).ok_or(HandoffError::UnderWay(bucket))?;
         let sealing = tokio::time::timeout(SEAL_MAX, moving.seal());
         let states = sealing.await.map_err(|_| HandoffError::NotFlushed)?;
+        let sealed = began.elapsed();
         let is_unread = directory.is_unread(bucket);
         let epoch = match self.store.transfer(bucket, epoch, to).await {
             Ok(Some(epoch)) => epoch,
@@ -130,6 +131,7 @@ impl Cluster {
                 return Err(error.into());
             }
         };
+        let transferred = began.elapsed();
         moving.gone(epoch);
         let sent = self.send_states(&mut peer, bucket, epoch, states, is_unread).await;
         let pause = began.elapsed();
@@ -137,7 +139,7 @@ impl Cluster {
             tracing::warn!(%bucket, %to, %status, "the states did not arrive; the new owner loads them from the store");
         }
         metrics::histogram!("earlybird_cluster_handoff_seconds").record(pause);
-        tracing::debug!(%bucket, %to, pause_us = pause.as_micros() as u64, "handed over");
+        tracing::debug!(%bucket, %to, ?sealed, ?transferred, ?pause, "handed over");
         // What waits in this node's ingress follows at once; others read the view when its version has grown.
         self.note_owner(bucket, to, epoch);
         Ok(HandedOver { epoch, pause })

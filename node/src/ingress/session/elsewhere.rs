@@ -93,11 +93,14 @@ impl Session {
         for news in self.links.take() {
             match news {
                 LinkNews::Reply(reply) => self.linked(reply),
-                LinkNews::Ended { link } => {
+                LinkNews::Ended { link, is_drained } => {
                     self.ingress.node.cluster.suspect();
                     self.links.ended(link);
                     for slot in self.in_flight.over(link) {
-                        self.answer(slot, Err(Problem::owner_lost()));
+                        // What a node that shuts down had not read was not done.
+                        if !(is_drained && self.try_elsewhere(slot)) {
+                            self.answer(slot, Err(Problem::owner_lost()));
+                        }
                     }
                 }
             }

@@ -3,6 +3,7 @@
 //! ```text
 //!  command ──► owner is another node ──► Link: a Session to it, with the slot as tag ──► its replies, under the client's tags
 //!                 ▲                          │ NOT_OWNER: nothing was done; find the owner anew
+//!                 │                          │ the node has shut down, and answered all that it had read: the same
 //!                 └──────────────────────────┤
 //!                                            └ the link is lost: the outcome of what is in flight is unknown, and told so
 //! ```
@@ -26,6 +27,8 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::{ProstCodec, ProstDecoder};
 
+use crate::ingress::status::{is_elsewhere, reason_of};
+
 /// `SessionRequest.timeout_ms`.
 const TIMEOUT_MS_FIELD: u32 = 2;
 
@@ -36,8 +39,8 @@ const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/S
 pub(super) enum LinkNews {
     /// A reply; its tag is the slot of the command.
     Reply(v1::SessionResponse),
-    /// The link has ended, by word of the other node or without one.
-    Ended { link: LinkIndex },
+    /// The link has ended. `is_drained`: by word of the other node that it has answered all that it had read.
+    Ended { link: LinkIndex, is_drained: bool },
 }
 
 /// A link of a session.
@@ -97,10 +100,13 @@ impl Links {
         let vacant = self.links.iter().position(|link| link.sender.is_none());
         let (link, port) = (vacant.unwrap_or(self.links.len()), Arc::clone(&self.port));
         let task = tokio::spawn(async move {
-            if let Err(status) = carry(channel, request, &port).await {
-                tracing::debug!(%status, "a link to another node was lost");
+            let ended = carry(channel, request, &port).await.err();
+            let reason = ended.as_ref().and_then(reason_of);
+            if let Some(status) = ended {
+                tracing::debug!(%status, "a link to another node has ended");
             }
-            port.push(LinkNews::Ended { link: LinkIndex(link) });
+            let is_drained = reason.is_some_and(|reason| is_elsewhere(&reason));
+            port.push(LinkNews::Ended { link: LinkIndex(link), is_drained });
         });
         let task = AbortOnDropHandle::new(task);
         let opened = Link { address: Arc::clone(address), sender: Some(sender), _task: task };
