@@ -11,6 +11,7 @@
 mod cancellation;
 mod cluster;
 pub(crate) mod crowd;
+mod ctl;
 mod drain;
 pub(crate) mod house;
 mod kills;

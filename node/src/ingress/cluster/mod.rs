@@ -191,6 +191,7 @@ impl cluster_server::Cluster for Services {
         let name = request.into_inner().performance;
         let (performance, bucket) = self.0.placed("performance", &name).await?;
         self.0.node.store.unpin(&performance).await.map_err(Problem::from)?;
+        self.0.node.cluster.refresh().await.map_err(Problem::from)?;
         Ok(Response::new(self.0.routing(name, bucket)))
     }
 

@@ -68,6 +68,7 @@ impl Ingress {
         request: v1::ListPlacementsRequest,
     ) -> Result<v1::ListPlacementsResponse, Problem> {
         let (size, mut after) = PLACEMENTS.page(&request.node, request.page_size, &request.page_token)?;
+        self.node.cluster.refresh().await?;
         let node = match request.node.as_str() {
             "" => None,
             name => Some(self.node_row("node", name)?.id.clone()),

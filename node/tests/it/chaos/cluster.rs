@@ -14,19 +14,19 @@ use super::server::{Server, Site};
 const SEATS: u32 = 1_000;
 const BUYERS: u32 = 4;
 /// Performances that are sold at once; enough for each node to own some.
-const PERFORMANCES: [&str; 6] = ["aida", "boheme", "carmen", "elektra", "faust", "tosca"];
+pub(super) const PERFORMANCES: [&str; 6] = ["aida", "boheme", "carmen", "elektra", "faust", "tosca"];
 /// By when what a dead node owned is served again.
 const FAILOVER_BOUND: Duration = Duration::from_secs(10);
 
 /// Nodes that share a database.
-struct Cluster {
+pub(super) struct Cluster {
     url: String,
-    sites: Vec<Site>,
+    pub(super) sites: Vec<Site>,
 }
 
 impl Cluster {
     /// So many nodes that have not been started.
-    async fn of(count: usize) -> Self {
+    pub(super) async fn of(count: usize) -> Self {
         Self::on(TempPostgres::shared().expect("a server"), count).await
     }
 
@@ -47,7 +47,7 @@ impl Cluster {
     }
 
     /// Sets a key of every node's configuration.
-    fn with(mut self, key: &str, value: &str) -> Self {
+    pub(super) fn with(mut self, key: &str, value: &str) -> Self {
         self.sites = self.sites.into_iter().map(|site| site.with(key, value)).collect();
         self
     }
@@ -60,11 +60,17 @@ impl Cluster {
         servers
     }
 
-    /// Starts all nodes, sells [`PERFORMANCES`], and waits until every node owns a share.
-    async fn start(&self) -> Vec<Server> {
+    /// Starts all nodes, the first of which owns all, and sells [`PERFORMANCES`].
+    pub(super) async fn start_uneven(&self) -> Vec<Server> {
         let servers = self.start_nodes().await;
         Client::of(&self.sites[0].endpoint()).import(SEATS / 50).await;
         self.sell("").await;
+        servers
+    }
+
+    /// Starts all nodes, and waits until every node owns a share.
+    async fn start(&self) -> Vec<Server> {
+        let servers = self.start_uneven().await;
         self.shared_out(&servers).await;
         servers
     }
