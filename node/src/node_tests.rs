@@ -332,6 +332,22 @@ async fn a_node_that_lost_its_buckets_writes_nothing_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_attempt_to_move_a_bucket_does_not_open_it() {
+    let (node, shard) = House::new().start(NodeOptions::default()).await;
+    let bucket = shard.performance().bucket;
+    let moving = node.directory.begin_move(bucket).expect("it stays where it is so far");
+    moving.seal().await;
+    for _ in 0..2 {
+        assert!(node.directory.begin_move(bucket).is_none(), "it is on its way");
+        assert!(shard.is_sealed() && !shard.is_open());
+    }
+    drop(moving);
+    assert!(shard.is_open(), "it was not handed over");
+    held(shard.call(hold(1, "ann", 1), None).await);
+    node.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orders_of_a_performance_that_another_node_owns_are_left_to_it() {
     let house = House::new();
     let (_simulator, options) = provider().await;

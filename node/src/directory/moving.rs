@@ -51,7 +51,8 @@ impl Directory {
     pub(crate) fn begin_move(&self, bucket: Bucket) -> Option<Moving> {
         let directory = self.itself.upgrade()?;
         let begun = self.moving.write().insert(bucket);
-        begun.then_some(Moving { directory, bucket, has_gone: false })
+        // Made only then: whatever is dropped opens the bucket again, and this one is another's.
+        begun.then(|| Moving { directory, bucket, has_gone: false })
     }
 
     /// Whether a bucket is on its way out.
@@ -217,14 +218,17 @@ impl Moving {
 
 impl Drop for Moving {
     fn drop(&mut self) {
+        let stays = !self.has_gone;
+        if stays {
+            // While nobody else can begin to move it, and seal what is opened here.
+            for shard in self.directory.active_in(self.bucket) {
+                shard.reopen();
+            }
+        }
         self.directory.moving.write().remove(&self.bucket);
-        if self.has_gone {
-            return;
+        if stays {
+            // What failed meanwhile, or was being loaded, was told to look for another owner.
+            self.directory.read(HashSet::from([self.bucket]), Vec::new());
         }
-        for shard in self.directory.active_in(self.bucket) {
-            shard.reopen();
-        }
-        // What failed meanwhile, or was being loaded, was told to look for another owner.
-        self.directory.read(HashSet::from([self.bucket]), Vec::new());
     }
 }
