@@ -108,13 +108,12 @@ impl Cluster {
             }
             known => known?,
         };
+        // Also when there is nothing to read ahead: a node that does not answer is given nothing.
         let active = directory.active_in(bucket);
-        if !active.is_empty() {
-            let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
-            let mut request = self.request(PrepareRequest { bucket: bucket.number().into(), performances });
-            request.set_timeout(PREPARE_MAX);
-            peer.prepare(request).await.map_err(|status| HandoffError::Peer(to.clone(), status))?;
-        }
+        let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
+        let mut request = self.request(PrepareRequest { bucket: bucket.number().into(), performances });
+        request.set_timeout(PREPARE_MAX);
+        peer.prepare(request).await.map_err(|status| HandoffError::Peer(to.clone(), status))?;
 
         let began = Instant::now();
         // Opens the bucket again whenever this ends before the bucket has gone, also when it is dropped.
