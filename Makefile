@@ -14,9 +14,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## Install what tests need beside Rust, when it is missing: PostgreSQL, Python with venv
+setup: ## Install what tests need beside Rust, when it is missing: PostgreSQL, Python with venv, libfaketime
 	@scripts/ensure-postgres.sh >/dev/null
 	@scripts/ensure-python.sh
+	@scripts/ensure-faketime.sh
 
 .PHONY: demo
 demo: ## Sell out a 10,000-seat arena on this machine; the report is in target/demo/
@@ -41,6 +42,19 @@ test-rust: ## All tests of the workspace
 	$(CARGO) build --locked --workspace --bins
 	postgres=$$(scripts/ensure-postgres.sh --find-only || true); \
 	PATH="$$PATH$${postgres:+:$$postgres}" $(CARGO) test --locked --workspace
+
+# SOAK_SEEDS are the seeds of chance, each for SOAK_ROUNDS on-sales: make soak SOAK_SEEDS="7 8" SOAK_ROUNDS=3
+SOAK_SEEDS ?= 1 2 3 4 5 6 7 8
+SOAK_ROUNDS ?= 10
+
+.PHONY: soak
+soak: setup ## Sell on three nodes through faults by chance, one seed after another (about half an hour)
+	$(CARGO) build --locked --workspace --bins
+	postgres=$$(scripts/ensure-postgres.sh --find-only || true); \
+	for seed in $(SOAK_SEEDS); do \
+		EARLYBIRD_CHAOS_SEED=$$seed EARLYBIRD_CHAOS_ROUNDS=$(SOAK_ROUNDS) PATH="$$PATH$${postgres:+:$$postgres}" \
+		$(CARGO) test --locked -p earlybird --test it chaos::cluster::chance -- --nocapture; \
+	done
 
 .PHONY: check-format
 check-format: ## Whether rustfmt would change anything

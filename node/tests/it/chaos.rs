@@ -6,7 +6,8 @@
 //!  load (rush, or a Crowd of buyers) ───────────┘       in the end: the audit of the store, off line
 //! ```
 //!
-//! Moments of failure are drawn from a seed that is printed; `EARLYBIRD_CHAOS_SEED` gives another.
+//! Moments of failure are drawn from a seed that is printed; `EARLYBIRD_CHAOS_SEED` gives another. `EARLYBIRD_CHAOS_ROUNDS` is
+//! the number of on-sales that faults by chance happen to: `make soak` takes many.
 
 mod cancellation;
 mod cluster;

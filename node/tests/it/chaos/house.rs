@@ -9,8 +9,8 @@ use earlybird_persistence as store;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
 use earlybird_proto::v1::{
-    CreatePerformanceRequest, GetHoldRequest, GetSeatMapRequest, Hold, HoldSeatsRequest, ImportVenueRequest,
-    Limits, ListHoldsRequest, Performance, Price, SalePhase, SeatMap, sale_phase,
+    CreatePerformanceRequest, GetHoldRequest, GetSeatMapRequest, Hold, HoldAck, HoldSeatsRequest,
+    ImportVenueRequest, Limits, ListHoldsRequest, Performance, Price, SalePhase, SeatMap, sale_phase,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
@@ -83,6 +83,11 @@ impl Client {
 
     /// Creates an open performance in the club. Buyers may hold as much as they like.
     pub(crate) async fn create(&self, id: &str, hold_ttl: Duration) {
+        self.create_with(id, hold_ttl, HoldAck::Durable).await;
+    }
+
+    /// The same, with holds that are acknowledged so.
+    pub(crate) async fn create_with(&self, id: &str, hold_ttl: Duration, hold_ack: HoldAck) {
         let price = |category: &str| Price { category: category.into(), amount_minor: 1_000 };
         let performance = Performance {
             display_name: id.into(),
@@ -101,6 +106,7 @@ impl Client {
                 seats_per_buyer_max: Some(1_000),
                 ..Limits::default()
             }),
+            hold_ack: hold_ack.into(),
             deposit_ttl: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
             ..Performance::default()
         };

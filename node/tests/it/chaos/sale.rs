@@ -108,7 +108,8 @@ pub(super) async fn conclude_after_outage(outcome: &Outcome, server: Server, sit
     assert_sound(outcome);
 }
 
-fn assert_sound(outcome: &Outcome) {
+/// Looks at what the check from outside says.
+pub(super) fn assert_sound(outcome: &Outcome) {
     let report = &outcome.report;
     assert!(outcome.violations.is_empty(), "seen from outside: {:#?}", outcome.violations);
     assert_eq!(report.check_error, None, "the check was made");

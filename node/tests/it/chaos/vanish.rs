@@ -12,7 +12,7 @@ use tonic::Streaming;
 
 use super::eventually;
 use super::house::{self, Client, request_id};
-use super::proxy::Proxy;
+use super::proxy::{Cut, Proxy};
 use super::server::{Server, Site};
 
 /// Clients of each kind that vanish in a round.
@@ -101,7 +101,7 @@ async fn check_round(site: &Site, server: &Server, round: u32) {
     for number in 0..CLIENTS {
         let number = (round * CLIENTS + number) * 2;
         guests.push((number, Guest::arrive(&site.endpoint(), number).await));
-        guests.push((number + 1, Guest::arrive(proxy.endpoint(), number + 1).await));
+        guests.push((number + 1, Guest::arrive(&proxy.endpoint(), number + 1).await));
     }
     for gauge in GAUGES {
         assert_eq!(server.metric(gauge).await, f64::from(2 * CLIENTS), "{gauge}: all are there");
@@ -110,7 +110,7 @@ async fn check_round(site: &Site, server: &Server, round: u32) {
         guest.act(*number);
     }
     // The half behind the proxy vanishes without a word, the others hang up.
-    proxy.fall_silent();
+    proxy.cut(Cut::Both);
     let (silent, gone): (Vec<_>, Vec<_>) = guests.into_iter().partition(|(number, _)| number % 2 == 1);
     drop(gone);
     for gauge in GAUGES {

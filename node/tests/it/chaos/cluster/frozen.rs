@@ -1,0 +1,98 @@
+//! A node that stands still for longer than its lease, and then goes on as if nothing had been.
+
+use std::time::{Duration, Instant};
+
+use earlybird_persistence::testing::skips_postgres;
+use earlybird_proto::v1::{Hold, HoldAck, SeatMap};
+use tonic::Status;
+
+use super::{Cluster, RECOVERY_BOUND, disperse};
+use crate::chaos::eventually;
+use crate::chaos::house::{Client, reason};
+
+/// For how long the node stands still.
+const FROZEN: Duration = Duration::from_secs(10);
+/// Longest wait for an answer: the node answers when it goes on.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// What the frozen node owned.
+const PERFORMANCES: [&str; 2] = ["durable", "memory"];
+/// Seats: held before, held at the next owner, asked for at the frozen node, asked for by nobody.
+const BEFORE: u32 = 0;
+const AFTER: u32 = 1;
+const WANTED: u32 = 2;
+const FREE: u32 = 3;
+
+/// What a node that was frozen answers to what had come to it meanwhile.
+struct Answers {
+    taken: Result<Hold, Status>,
+    wanted: Result<Hold, Status>,
+    map: Result<SeatMap, Status>,
+}
+
+impl Answers {
+    async fn of(client: Client, performance: &str) -> Self {
+        let (taken, wanted, map) = tokio::join!(
+            client.hold(performance, "carol", &[AFTER], TIMEOUT),
+            client.hold(performance, "carol", &[WANTED], TIMEOUT),
+            client.seat_map(performance),
+        );
+        Self { taken, wanted, map }
+    }
+
+    /// It does not speak for the performance: what it says is from the owner, or an error.
+    async fn assert_honest(self, owner: &Client) {
+        let told = [self.taken.as_ref().err(), self.wanted.as_ref().err(), self.map.as_ref().err()];
+        println!("it answers {:?}", told.map(|error| error.map(reason)));
+        assert!(self.taken.is_err(), "a seat that another holds");
+        if let Ok(hold) = self.wanted {
+            owner.get_hold(&hold.name, "carol").await.expect("a hold that is acknowledged is the owner's");
+        }
+        if let Ok(map) = self.map {
+            assert_ne!(map.states[AFTER as usize], map.states[FREE as usize], "an old seat map");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_frozen_says_and_writes_nothing_of_its_own() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let cluster = Cluster::of(3).await;
+    let mut servers = cluster.start().await;
+    let (at_zombie, elsewhere) = (cluster.client(1), cluster.client(2));
+    for (performance, ack) in PERFORMANCES.into_iter().zip([HoldAck::Durable, HoldAck::Memory]) {
+        elsewhere.create_with(performance, Duration::from_secs(600), ack).await;
+        cluster.move_to(0, performance, 1).await.expect("it is brought there");
+        at_zombie.hold(performance, "ann", &[BEFORE], TIMEOUT).await.expect("the node owns it");
+    }
+    // It is in the middle of it all when it is frozen.
+    let crowds = cluster.crowds("", &[0, 1, 2]);
+    super::until_acknowledged(&crowds, 10).await;
+    let mut zombie = servers.remove(1);
+    zombie.freeze();
+    let began = Instant::now();
+    for performance in PERFORMANCES {
+        let held = async || elsewhere.hold(performance, "bob", &[AFTER], TIMEOUT).await.ok();
+        eventually("another node serves it", held).await;
+    }
+    println!("what the frozen node owned is served after {:?}", began.elapsed());
+    assert!(began.elapsed() < RECOVERY_BOUND);
+
+    let asked = PERFORMANCES.map(|performance| tokio::spawn(Answers::of(at_zombie.clone(), performance)));
+    let late = cluster.crowds("", &[1]);
+    tokio::time::sleep(FROZEN.saturating_sub(began.elapsed())).await;
+    zombie.thaw();
+    for answers in asked {
+        answers.await.expect("it is asked").assert_honest(&elsewhere).await;
+    }
+    let status = zombie.ended().await;
+    assert!(!status.success(), "it reads itself dead and ends: {status}");
+    assert!(zombie.log().contains("this run of the node is over"), "it says why");
+
+    servers.insert(1, cluster.sites[1].start().await);
+    cluster.recovers(&crowds).await;
+    let mut done = disperse(crowds).await;
+    done.extend(disperse(late).await);
+    cluster.judge(servers, done).await;
+}

@@ -1,0 +1,233 @@
+//! Several nodes on one database, each a process.
+//!
+//! ```text
+//!  Crowds, rush ──► node-0     node-1     node-2
+//!                     ▲  │       ▲  │       ▲  │
+//!                     └──┼── Proxy ─┼── Proxy ─┘   between nodes: one before each, if wished
+//!                        └── Proxy ─┴──► PostgreSQL: one for each node, if wished
+//! ```
+//!
+//! In the end of each test, whatever happened: every hold that was acknowledged is there, and the audit of every journal is
+//! clean, the order of its epochs included (I9).
+
+mod chance;
+mod clocks;
+mod database;
+mod frozen;
+mod mistakes;
+mod moves;
+mod nodes;
+mod partitions;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use earlybird_persistence::testing::TempPostgres;
+use earlybird_proto::v1::cluster_client::ClusterClient;
+use earlybird_proto::v1::{GetClusterRequest, GetRoutingRequest, MovePerformanceRequest, Routing};
+use futures::future::join_all;
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use super::crowd::{self, Crowd, Done};
+use super::eventually;
+use super::house::{self, Client};
+use super::proxy::Proxy;
+use super::server::{Server, Site};
+
+/// Seats of a performance: a club of twenty rows.
+const SEATS: u32 = 1_000;
+const BUYERS: u32 = 4;
+/// Performances that are sold at once; enough for each node to own some.
+pub(super) const PERFORMANCES: [&str; 6] = ["aida", "boheme", "carmen", "elektra", "faust", "tosca"];
+/// By when all is well after a fault has ended (L1), and by when what a dead node owned is served again.
+const RECOVERY_BOUND: Duration = Duration::from_secs(10);
+
+/// Nodes that share a database.
+pub(super) struct Cluster {
+    url: String,
+    pub(super) sites: Vec<Site>,
+    /// The ways to the nodes, as the other nodes go.
+    between_nodes: Vec<Proxy>,
+    /// The ways of the nodes to the database.
+    to_database: Vec<Proxy>,
+}
+
+impl Cluster {
+    /// So many nodes that have not been started.
+    pub(super) async fn of(count: usize) -> Self {
+        Self::on(TempPostgres::shared().expect("a server"), count).await
+    }
+
+    /// The same, on a database of that server.
+    async fn on(postgres: &TempPostgres, count: usize) -> Self {
+        let url = postgres.new_database().await.expect("a database");
+        let sites = (0..count).map(|_| Site::on(&url)).collect();
+        Self::at(url, sites)
+    }
+
+    /// The same, with networks that can be cut.
+    async fn on_cuttable_networks(postgres: &TempPostgres, count: usize) -> Self {
+        let url = postgres.new_database().await.expect("a database");
+        let port = postgres.port();
+        let (mut sites, mut between_nodes, mut to_database) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let proxy = Proxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
+            let detour = format!(":{}/", proxy.address().port());
+            sites.push(Site::on(&url.replacen(&format!(":{port}/"), &detour, 1)));
+            to_database.push(proxy);
+        }
+        for site in &sites {
+            between_nodes.push(Proxy::to(site.grpc()).await);
+        }
+        let mut cluster = Self::at(url, sites);
+        let sites = cluster.sites.into_iter().zip(&between_nodes);
+        cluster.sites = sites.map(|(site, proxy)| site.with("CLUSTER__ADDRESS", &proxy.endpoint())).collect();
+        Self { between_nodes, to_database, ..cluster }
+    }
+
+    fn at(url: String, sites: Vec<Site>) -> Self {
+        // Gossip is UDP, so it may have the numbers of the gRPC ports.
+        let seeds: Vec<String> = sites.iter().map(|site| site.grpc().to_string()).collect();
+        let member = |(number, site): (usize, Site)| {
+            let key = site.folder().join("cluster.key");
+            std::fs::write(&key, "a key that all nodes of this cluster know\n").expect("the key is written");
+            let (address, gossip) = (site.endpoint(), site.grpc().to_string());
+            site.with("NODE__ID", &format!("node-{number}"))
+                .with("CLUSTER__ADDRESS", &address)
+                .with("CLUSTER__KEY_FILE", key.to_str().expect("a path"))
+                .with("CLUSTER__GOSSIP_LISTEN", &gossip)
+                .with("CLUSTER__SEEDS", &seeds.join(","))
+        };
+        let sites = sites.into_iter().enumerate().map(member).collect();
+        Self { url, sites, between_nodes: Vec::new(), to_database: Vec::new() }
+    }
+
+    /// Changes the configuration of every node.
+    fn map(mut self, change: impl FnMut(Site) -> Site) -> Self {
+        self.sites = self.sites.into_iter().map(change).collect();
+        self
+    }
+
+    /// Sets a key of every node's configuration.
+    pub(super) fn with(self, key: &str, value: &str) -> Self {
+        self.map(|site| site.with(key, value))
+    }
+
+    async fn start_nodes(&self) -> Vec<Server> {
+        let mut servers = Vec::new();
+        for site in &self.sites {
+            servers.push(site.start().await);
+        }
+        servers
+    }
+
+    /// Starts all nodes, the first of which owns all, and sells [`PERFORMANCES`].
+    pub(super) async fn start_uneven(&self) -> Vec<Server> {
+        let servers = self.start_nodes().await;
+        self.client(0).import(SEATS / 50).await;
+        self.sell("").await;
+        servers
+    }
+
+    /// Starts all nodes, and waits until every node owns a share.
+    async fn start(&self) -> Vec<Server> {
+        let servers = self.start_uneven().await;
+        self.shared_out(&servers).await;
+        servers
+    }
+
+    /// Opens [`PERFORMANCES`] once more, under names that end so.
+    async fn sell(&self, run: &str) {
+        let client = self.client(0);
+        for id in PERFORMANCES {
+            client.create(&format!("{id}{run}"), Duration::from_secs(600)).await;
+        }
+    }
+
+    async fn shared_out(&self, servers: &[Server]) {
+        let fair = 1_024.0 / servers.len() as f64;
+        let is_shared = async || {
+            let owned = join_all(servers.iter().map(|server| server.metric("earlybird_buckets_owned"))).await;
+            owned.iter().all(|owned| (fair * 0.7..fair * 1.3).contains(owned)).then_some(())
+        };
+        eventually("every node owns its share", is_shared).await;
+    }
+
+    /// A client of a node.
+    fn client(&self, node: usize) -> Client {
+        Client::of(&self.sites[node].endpoint())
+    }
+
+    /// A client of a node, for operators.
+    fn operator(&self, node: usize) -> ClusterClient<Channel> {
+        ClusterClient::new(house::connect(&self.sites[node].endpoint()))
+    }
+
+    /// Has a node bring a performance to another.
+    async fn move_to(&self, asked: usize, performance: &str, to: usize) -> Result<Routing, Status> {
+        let (performance, node) = (format!("performances/{performance}"), format!("nodes/node-{to}"));
+        let request = MovePerformanceRequest { performance, node };
+        self.operator(asked).move_performance(request).await.map(Response::into_inner)
+    }
+
+    /// Where a performance is, as a node knows.
+    async fn routing(&self, asked: usize, performance: &str) -> Routing {
+        let request = GetRoutingRequest { performance: format!("performances/{performance}") };
+        self.operator(asked).get_routing(request).await.expect("any node tells").into_inner()
+    }
+
+    /// The node that owns a performance.
+    async fn owner(&self, performance: &str) -> usize {
+        let owned = async || {
+            let node = self.routing(0, performance).await.node;
+            node.strip_prefix("nodes/node-").and_then(|number| number.parse().ok())
+        };
+        eventually("somebody owns it", owned).await
+    }
+
+    /// Buyers of every performance whose name ends so, at the nodes that `asked` names.
+    fn crowds(&self, run: &str, asked: &[usize]) -> Vec<Crowd> {
+        let crowd = |(number, id): (usize, &&str)| {
+            let endpoint = self.sites[asked[number % asked.len()]].endpoint();
+            Crowd::gather(&endpoint, &format!("{id}{run}"), SEATS, BUYERS)
+        };
+        PERFORMANCES.iter().enumerate().map(crowd).collect()
+    }
+
+    /// L1, from now on: every bucket has an owner, and every crowd is acknowledged new holds.
+    async fn recovers(&self, crowds: &[Crowd]) {
+        let began = Instant::now();
+        until_acknowledged(crowds, 5).await;
+        let owned = async || {
+            let cluster = self.operator(0).get_cluster(GetClusterRequest {}).await.ok()?.into_inner();
+            (cluster.buckets_unowned == 0).then_some(())
+        };
+        eventually("every bucket has an owner", owned).await;
+        println!("every performance goes on after {:?}", began.elapsed());
+        assert!(began.elapsed() < RECOVERY_BOUND, "L1: {:?}", began.elapsed());
+    }
+
+    /// Every hold that was acknowledged is there, and every journal is clean.
+    async fn judge(self, servers: Vec<Server>, done: Vec<Done>) {
+        for done in &done {
+            println!("{} changes, refused {:?}, cut {}", done.changes, done.refused, done.cut.len());
+        }
+        for (number, done) in done.iter().enumerate() {
+            crowd::assert_held(&self.sites[number % self.sites.len()].endpoint(), &done.acknowledged).await;
+        }
+        for server in servers {
+            assert!(server.terminate().await.0.success());
+        }
+        house::audit(&self.url).await;
+    }
+}
+
+async fn disperse(crowds: Vec<Crowd>) -> Vec<Done> {
+    join_all(crowds.into_iter().map(Crowd::disperse)).await
+}
+
+async fn until_acknowledged(crowds: &[Crowd], more: usize) {
+    let each = crowds.iter().map(|crowd| crowd.until_acknowledged(crowd.acknowledged() + more));
+    join_all(each).await;
+}
