@@ -16,7 +16,7 @@ use super::house::{Client, reason, request_id};
 /// Longest that a buyer waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// One hold of so many is kept; the others are released at once, so that the seats last.
-const KEPT_EVERY: usize = 4;
+const KEPT_EVERY: usize = 16;
 /// A pause after a call that failed, as a client makes.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -121,6 +121,7 @@ struct Buyer {
 impl Buyer {
     async fn run(mut self, mut seats: Vec<u32>) -> Done {
         let all = seats.clone();
+        let mut holds: usize = 0;
         for turn in 0.. {
             if self.shared.stop.load(Ordering::Relaxed) {
                 break;
@@ -128,8 +129,11 @@ impl Buyer {
             // When all seats are taken, the buyer goes on to ask for them.
             let seat = seats.last().copied().unwrap_or_else(|| all[turn % all.len()]);
             let began = Instant::now();
-            match self.client.hold(&self.performance, &self.name, &[seat], TIMEOUT).await {
-                Ok(hold) if turn % KEPT_EVERY == 0 => {
+            let held = self.client.hold(&self.performance, &self.name, &[seat], TIMEOUT).await;
+            holds += usize::from(held.is_ok());
+            match held {
+                // By the holds and not by the turns: those may meet the same seats each time around.
+                Ok(hold) if holds % KEPT_EVERY == 1 => {
                     seats.pop();
                     self.keep(hold, seat);
                 }
