@@ -13,8 +13,9 @@ use super::info::PerformanceInfo;
 use super::spec::PerformanceSpec;
 use super::venue::{BodyError, Venue};
 
-/// Performances kept at hand.
-const PERFORMANCES_CACHED_MAX: usize = 10_000;
+/// Performances kept at hand, about a kilobyte each. Those that are active keep what they need themselves, so ten thousand
+/// that nobody asks for cost next to nothing.
+const PERFORMANCES_CACHED_MAX: usize = 1_000;
 
 /// Seats of all venues kept at hand together: about 100 bytes each.
 const VENUE_SEATS_CACHED_MAX: u64 = 2_000_000;

@@ -151,7 +151,12 @@ impl Catalog for CatalogService {
             "name",
             id_in(name, "performances/", "performances/{performance}"),
         )?);
-        let found = self.node.catalog.performance(&id).await.map_err(Problem::from)?;
+        // One that is being sold is at hand.
+        let shard = self.node.directory.active(id.as_str());
+        let found = match &shard {
+            Some(shard) => Some(Arc::clone(shard.performance())),
+            None => self.node.catalog.performance(&id).await.map_err(Problem::from)?,
+        };
         let Some(info) = found else {
             return Err(refusal(
                 Code::NotFound,
@@ -160,8 +165,7 @@ impl Catalog for CatalogService {
             ));
         };
         let mut performance = [wire_performance(id.as_str(), info.venue.as_str(), &info.spec)];
-        // A performance that is being sold is at hand, and its shard knows that it is not cancelled.
-        let shard = self.node.directory.active(id.as_str());
+        // Its shard knows that it is not cancelled.
         if shard.is_none_or(|shard| shard.read(|state| state.cancelled_at()).is_some()) {
             self.show_cancellations(&mut performance, &id, &id, &caller).await?;
         }
