@@ -14,10 +14,11 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## Install what tests need beside Rust, when it is missing: PostgreSQL, Python with venv, libfaketime
+setup: ## Install what tests need beside Rust, when it is missing: PostgreSQL, Python with venv, libfaketime, iproute2
 	@scripts/ensure-postgres.sh >/dev/null
 	@scripts/ensure-python.sh
 	@scripts/ensure-faketime.sh
+	@scripts/ensure-iproute.sh
 
 .PHONY: demo
 demo: ## Sell out a 10,000-seat arena on this machine; the report is in target/demo/

@@ -21,7 +21,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program that is tested, without the settings of whoever runs the tests.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_earlybird"));
+    configured(Command::new(env!("CARGO_BIN_EXE_earlybird")), arguments)
+}
+
+/// The same, in a network namespace of this name.
+pub(crate) fn program_in(namespace: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{namespace}")).arg(env!("CARGO_BIN_EXE_earlybird"));
+    configured(command, arguments)
+}
+
+fn configured(mut command: Command, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("EARLYBIRD_") {
             command.env_remove(name);

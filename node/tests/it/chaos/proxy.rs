@@ -25,7 +25,8 @@ pub(super) enum Cut {
 }
 
 impl Cut {
-    fn stops(self, direction: Self) -> bool {
+    /// Whether what goes in a direction is lost.
+    pub(super) fn stops(self, direction: Self) -> bool {
         self == Self::Both || self == direction
     }
 }
@@ -42,7 +43,12 @@ pub(super) struct Proxy {
 impl Proxy {
     /// A proxy of `server`.
     pub(super) async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        Self::at(Ipv4Addr::LOCALHOST, server).await
+    }
+
+    /// The same, which is found at this address of the machine.
+    pub(super) async fn at(own: Ipv4Addr, server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((own, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let cut = watch::Sender::new(Cut::None);
         let told = cut.subscribe();

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 use tokio::process::Child;
 use toss_sim::Simulator;
 
 use super::eventually;
-use crate::support::{exchange, paying_through, program};
+use crate::support::{exchange, paying_through, program, program_in};
 
 /// Below the ports that the system gives to outgoing connections: a client that dials a server which is just away could
 /// otherwise be given the server's own port, meet itself, and keep the server from coming back.
@@ -21,9 +21,18 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// Lines of a server's log that are shown when a test fails.
 const LOG_LINES_SHOWN: usize = 60;
 
+/// A network namespace.
+pub(crate) struct Place {
+    /// The address that others reach it at.
+    pub(crate) address: Ipv4Addr,
+    pub(crate) namespace: String,
+}
+
 /// A node's store, ports and settings: what outlives its process.
 pub(crate) struct Site {
     folder: TempDir,
+    /// The network namespace that it runs in; none for this process's.
+    namespace: Option<String>,
     store: String,
     grpc: SocketAddr,
     http: SocketAddr,
@@ -36,11 +45,20 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("earlybird-chaos-").tempdir();
         Self {
             folder: folder.expect("a temporary directory"),
+            namespace: None,
             store: store.to_owned(),
             grpc: free_address(),
             http: free_address(),
             environment: Vec::new(),
         }
+    }
+
+    /// Runs it in a network namespace.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.namespace = Some(place.namespace);
+        self.grpc.set_ip(place.address.into());
+        self.http.set_ip(place.address.into());
+        self.with("AUTH__ALLOW_INSECURE", "true")
     }
 
     /// A node on a file of its own.
@@ -135,7 +153,11 @@ impl Site {
     fn spawn(&self, ready_file: Option<&Path>, failpoints: &str) -> Server {
         let log = self.folder.path().join("log");
         let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
-        let mut command = program(&["serve", "--store", &self.store]);
+        let arguments = ["serve", "--store", &self.store];
+        let mut command = match &self.namespace {
+            None => program(&arguments),
+            Some(namespace) => program_in(namespace, &arguments),
+        };
         command.args(["--grpc-listen", &self.grpc.to_string(), "--http-listen", &self.http.to_string()]);
         if let Some(path) = ready_file {
             command.arg("--ready-file").arg(path);
@@ -190,9 +212,10 @@ impl Server {
         (status, began.elapsed())
     }
 
-    /// SIGSTOP: it stands still, and nobody is told.
+    /// SIGSTOP, and waits until every thread of it stands still: until then it may still answer.
     pub(crate) fn freeze(&self) {
         kill_process(self.process(), Signal::STOP).expect("it runs");
+        waitid(WaitId::Pid(self.process()), WaitIdOptions::STOPPED).expect("it stops");
     }
 
     /// SIGCONT.

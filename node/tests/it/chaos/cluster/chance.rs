@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use tokio::task::JoinHandle;
 
+use super::network::{Network, Others, skips_networks};
 use super::{Cluster, PERFORMANCES, RECOVERY_BOUND};
 use crate::chaos::chance;
 use crate::chaos::proxy::Cut;
@@ -20,7 +21,7 @@ use crate::chaos::server::Server;
 
 /// On-sales when the environment does not say how many.
 const ROUNDS: u64 = 2;
-const NODES: usize = 3;
+const NODES: u8 = 3;
 /// How long a fault lasts: shorter and longer than a lease.
 const LASTS_MS: std::ops::Range<u64> = 300..6_000;
 /// How long a hold may take once all is well.
@@ -32,8 +33,7 @@ enum Fault {
     Kill,
     Restart,
     Freeze,
-    NoDatabase(Cut),
-    NoOtherNodes(Cut),
+    CutOff(Others, Cut),
     DatabaseCrash,
     ConnectionsCut,
     Move,
@@ -44,12 +44,12 @@ const FAULTS: [Fault; 13] = [
     Fault::Kill,
     Fault::Restart,
     Fault::Freeze,
-    Fault::NoDatabase(Cut::Both),
-    Fault::NoDatabase(Cut::Answers),
-    Fault::NoDatabase(Cut::Requests),
-    Fault::NoOtherNodes(Cut::Both),
-    Fault::NoOtherNodes(Cut::Answers),
-    Fault::NoOtherNodes(Cut::Requests),
+    Fault::CutOff(Others::Database, Cut::Both),
+    Fault::CutOff(Others::Database, Cut::Answers),
+    Fault::CutOff(Others::Database, Cut::Requests),
+    Fault::CutOff(Others::Nodes, Cut::Both),
+    Fault::CutOff(Others::Nodes, Cut::Answers),
+    Fault::CutOff(Others::Nodes, Cut::Requests),
     Fault::DatabaseCrash,
     Fault::ConnectionsCut,
     Fault::Move,
@@ -58,17 +58,18 @@ const FAULTS: [Fault; 13] = [
 
 /// A cluster that faults happen to.
 struct Victim {
-    postgres: TempPostgres,
-    cluster: Cluster,
     /// None between a node's end and its next start.
     servers: Vec<Option<Server>>,
+    cluster: Cluster,
+    network: Network,
+    postgres: TempPostgres,
     /// Nodes that shut down.
     ending: Vec<JoinHandle<(ExitStatus, Duration)>>,
 }
 
 impl Victim {
     async fn begin(&mut self, fault: Fault, node: usize) {
-        let operator = (node + 1) % NODES;
+        let operator = (node + 1) % self.servers.len();
         match fault {
             Fault::Kill => {
                 if let Some(server) = self.servers[node].take() {
@@ -81,8 +82,7 @@ impl Victim {
                 }
             }
             Fault::Freeze => self.servers[node].iter().for_each(Server::freeze),
-            Fault::NoDatabase(cut) => self.cluster.to_database[node].cut(cut),
-            Fault::NoOtherNodes(cut) => self.cluster.between_nodes[node].cut(cut),
+            Fault::CutOff(others, cut) => self.network.cut(node, others, cut),
             Fault::DatabaseCrash => tokio::task::block_in_place(|| {
                 self.postgres.crash();
                 self.postgres.start().expect("the server starts again");
@@ -103,8 +103,7 @@ impl Victim {
     async fn end(&mut self, fault: Fault, node: usize) {
         match fault {
             Fault::Freeze => self.servers[node].iter().for_each(Server::thaw),
-            Fault::NoDatabase(_) => self.cluster.to_database[node].cut(Cut::None),
-            Fault::NoOtherNodes(_) => self.cluster.between_nodes[node].cut(Cut::None),
+            Fault::CutOff(others, _) => self.network.heal(node, others),
             _ => {}
         }
         for ending in std::mem::take(&mut self.ending) {
@@ -125,7 +124,7 @@ impl Victim {
     async fn recover(&mut self, rng: &mut StdRng) {
         let began = Instant::now();
         for performance in PERFORMANCES {
-            for node in 0..NODES {
+            for node in 0..self.servers.len() {
                 loop {
                     self.start_missing().await;
                     let (client, seat) = (self.cluster.client(node), rng.random_range(0..super::SEATS));
@@ -148,16 +147,20 @@ fn rounds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_by_chance_cost_no_seat_and_no_money() {
-    if skips_postgres().expect("PostgreSQL may be left out") {
+    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
         return;
     }
     let mut rng = chance("faults_by_chance_cost_no_seat_and_no_money", 5);
     let postgres = TempPostgres::start_new().expect("a server");
     let provider = sale::provider().await;
-    let cluster = Cluster::on_cuttable_networks(&postgres, NODES).await;
-    let cluster = cluster.map(|site| site.paying_through(&provider));
+    let mut network = Network::of(NODES);
+    let cluster = Cluster::across(&mut network, &postgres, NODES).await;
+    let door = network.door_to(provider.address()).await;
+    let cluster = cluster.map(|site| {
+        site.paying_through(&provider).with("PAYMENTS__TOSS__BASE_URL", &format!("http://{door}"))
+    });
     let servers = cluster.start().await.into_iter().map(Some).collect();
-    let mut victim = Victim { postgres, cluster, servers, ending: Vec::new() };
+    let mut victim = Victim { servers, cluster, network, postgres, ending: Vec::new() };
     for round in 0..rounds() {
         let options = sale::options(&victim.cluster.sites[0], &provider, 4.0, Duration::from_secs(8), round);
         let endpoints = victim.cluster.sites.iter().map(|site| site.endpoint()).collect();
@@ -165,10 +168,11 @@ async fn faults_by_chance_cost_no_seat_and_no_money() {
         let meddle = async |mut marks: Marks| {
             let planned = sale::begun(&mut marks).await.planned;
             sale::answered(&mut marks, rng.random_range(0..planned / 2)).await.expect("the on-sale goes on");
-            let first = rng.random_range(0..NODES);
+            let nodes = victim.servers.len();
+            let first = rng.random_range(0..nodes);
             let mut faults = vec![(*FAULTS.choose(&mut rng).expect("a fault"), first)];
             if rng.random_bool(0.5) {
-                faults.push((*FAULTS.choose(&mut rng).expect("a fault"), (first + 1) % NODES));
+                faults.push((*FAULTS.choose(&mut rng).expect("a fault"), (first + 1) % nodes));
             }
             let lasts = Duration::from_millis(rng.random_range(LASTS_MS));
             println!("round {round}: {faults:?} for {lasts:?}");
@@ -185,7 +189,7 @@ async fn faults_by_chance_cost_no_seat_and_no_money() {
         sale::assert_sound(&outcome);
     }
     victim.recover(&mut rng).await;
-    let Victim { cluster, servers, .. } = victim;
+    let Victim { servers, cluster, network: _network, postgres: _postgres, .. } = victim;
     let all = servers.into_iter().flatten().collect();
     cluster.judge(all, Vec::new()).await;
 }

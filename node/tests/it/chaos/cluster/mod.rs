@@ -3,8 +3,8 @@
 //! ```text
 //!  Crowds, rush ──► node-0     node-1     node-2
 //!                     ▲  │       ▲  │       ▲  │
-//!                     └──┼── Proxy ─┼── Proxy ─┘   between nodes: one before each, if wished
-//!                        └── Proxy ─┴──► PostgreSQL: one for each node, if wished
+//!                     └──┼───────┴──┼───────┘  │   a Network that can be cut, if wished
+//!                        └──────────┴──────────┴──► PostgreSQL
 //! ```
 //!
 //! In the end of each test, whatever happened: every hold that was acknowledged is there, and the audit of every journal is
@@ -16,6 +16,7 @@ mod database;
 mod frozen;
 mod mistakes;
 mod moves;
+mod network;
 mod nodes;
 mod partitions;
 
@@ -29,10 +30,10 @@ use futures::future::join_all;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
+use self::network::Network;
 use super::crowd::{self, Crowd, Done};
 use super::eventually;
 use super::house::{self, Client};
-use super::proxy::Proxy;
 use super::server::{Server, Site};
 
 /// Seats of a performance: a club of twenty rows.
@@ -47,10 +48,6 @@ const RECOVERY_BOUND: Duration = Duration::from_secs(10);
 pub(super) struct Cluster {
     url: String,
     pub(super) sites: Vec<Site>,
-    /// The ways to the nodes, as the other nodes go.
-    between_nodes: Vec<Proxy>,
-    /// The ways of the nodes to the database.
-    to_database: Vec<Proxy>,
 }
 
 impl Cluster {
@@ -66,24 +63,17 @@ impl Cluster {
         Self::at(url, sites)
     }
 
-    /// The same, with networks that can be cut.
-    async fn on_cuttable_networks(postgres: &TempPostgres, count: usize) -> Self {
+    /// So many nodes on a database of that server, each in a network namespace.
+    async fn across(network: &mut Network, postgres: &TempPostgres, count: u8) -> Self {
         let url = postgres.new_database().await.expect("a database");
         let port = postgres.port();
-        let (mut sites, mut between_nodes, mut to_database) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..count {
-            let proxy = Proxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
-            let detour = format!(":{}/", proxy.address().port());
-            sites.push(Site::on(&url.replacen(&format!(":{port}/"), &detour, 1)));
-            to_database.push(proxy);
-        }
-        for site in &sites {
-            between_nodes.push(Proxy::to(site.grpc()).await);
-        }
-        let mut cluster = Self::at(url, sites);
-        let sites = cluster.sites.into_iter().zip(&between_nodes);
-        cluster.sites = sites.map(|(site, proxy)| site.with("CLUSTER__ADDRESS", &proxy.endpoint())).collect();
-        Self { between_nodes, to_database, ..cluster }
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let door = network.door_to_database(server).await.to_string();
+        let sites = (0..count).map(|node| {
+            Site::on(&url.replacen(&format!("{}:{port}", server.ip()), &door, 1)).at(network.place(node))
+        });
+        let sites = sites.collect();
+        Self::at(url, sites)
     }
 
     fn at(url: String, sites: Vec<Site>) -> Self {
@@ -100,7 +90,7 @@ impl Cluster {
                 .with("CLUSTER__SEEDS", &seeds.join(","))
         };
         let sites = sites.into_iter().enumerate().map(member).collect();
-        Self { url, sites, between_nodes: Vec::new(), to_database: Vec::new() }
+        Self { url, sites }
     }
 
     /// Changes the configuration of every node.

@@ -6,11 +6,12 @@ use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 use earlybird_proto::v1::HoldSeatsRequest;
 use tonic::{Request, Response, Status};
 
+use super::network::{Network, Others, skips_networks};
 use super::{BUYERS, Cluster, PERFORMANCES, RECOVERY_BOUND, SEATS, disperse, until_acknowledged};
 use crate::chaos::crowd::Crowd;
 use crate::chaos::eventually;
 use crate::chaos::house::{Client, reason, request_id};
-use crate::chaos::proxy::{Cut, Proxy};
+use crate::chaos::proxy::Cut;
 use crate::chaos::server::Server;
 
 /// By when a call is answered whose owner cannot be reached: a silent connection is given up after two seconds, and a
@@ -19,9 +20,7 @@ const ANSWER_BOUND: Duration = Duration::from_secs(6);
 /// Longest wait of a client.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-fn cut_all(proxies: &[Proxy], cut: Cut) {
-    proxies.iter().for_each(|proxy| proxy.cut(cut));
-}
+const NODES: u8 = 3;
 
 /// A hold that can be asked for again.
 struct Wish {
@@ -78,21 +77,22 @@ async fn crowds_at_owners(cluster: &Cluster) -> Vec<Crowd> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_cannot_reach_each_other_go_on_with_what_they_own() {
-    if skips_postgres().expect("PostgreSQL may be left out") {
+    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
         return;
     }
-    let postgres = TempPostgres::shared().expect("a server");
-    let cluster = Cluster::on_cuttable_networks(postgres, 3).await;
+    let mut network = Network::of(NODES);
+    let cluster = Cluster::across(&mut network, TempPostgres::shared().expect("a server"), NODES).await;
     let mut servers = cluster.start().await;
     let crowds = crowds_at_owners(&cluster).await;
     until_acknowledged(&crowds, 10).await;
     let mut wishes = Vec::new();
     for (seat, cut) in (0..).zip([Cut::Both, Cut::Answers, Cut::Requests]) {
-        let wish = Wish::new("aida", cluster.owner("aida").await, seat);
-        cut_all(&cluster.between_nodes, cut);
+        let owner = cluster.owner("aida").await;
+        let wish = Wish::new("aida", owner, seat);
+        network.cut(owner, Others::Nodes, cut);
         wish.ask_in_vain(&cluster).await;
         until_acknowledged(&crowds, 5).await;
-        cut_all(&cluster.between_nodes, Cut::None);
+        network.heal(owner, Others::Nodes);
         // Nobody knows whether it was done: asked again, it is done once (I8).
         let began = Instant::now();
         let hold = eventually("the owner is reached again", async || wish.ask(&cluster).await.ok()).await;
@@ -115,7 +115,7 @@ async fn nodes_that_cannot_reach_each_other_go_on_with_what_they_own() {
 }
 
 /// Cuts a node off from the database for longer than its lease: the others take over, and it ends.
-async fn check_cut_off(cluster: &Cluster, node: &mut Server, crowds: &[Crowd], cut: Cut) {
+async fn check_cut_off(network: &Network, cluster: &Cluster, node: &mut Server, crowds: &[Crowd], cut: Cut) {
     let own = {
         let mut own = None;
         for performance in PERFORMANCES {
@@ -123,7 +123,7 @@ async fn check_cut_off(cluster: &Cluster, node: &mut Server, crowds: &[Crowd], c
         }
         own.expect("it owns something")
     };
-    cluster.to_database[1].cut(cut);
+    network.cut(1, Others::Database, cut);
     let began = Instant::now();
     let client = cluster.client(1);
     let silent = async || {
@@ -137,7 +137,7 @@ async fn check_cut_off(cluster: &Cluster, node: &mut Server, crowds: &[Crowd], c
     assert!(began.elapsed() < RECOVERY_BOUND);
     assert!(node.is_alive(), "it does not know");
     assert_honest(&client, own).await;
-    cluster.to_database[1].cut(Cut::None);
+    network.heal(1, Others::Database);
     let status = node.ended().await;
     assert!(!status.success(), "it reads itself dead and ends: {status}");
     assert!(node.log().contains("this run of the node is over"), "it says why");
@@ -151,16 +151,16 @@ async fn assert_honest(client: &Client, performance: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_from_the_database_is_replaced() {
-    if skips_postgres().expect("PostgreSQL may be left out") {
+    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
         return;
     }
-    let postgres = TempPostgres::shared().expect("a server");
-    let cluster = Cluster::on_cuttable_networks(postgres, 3).await;
+    let mut network = Network::of(NODES);
+    let cluster = Cluster::across(&mut network, TempPostgres::shared().expect("a server"), NODES).await;
     let mut servers = cluster.start().await;
     let crowds = cluster.crowds("", &[0, 2]);
     for cut in [Cut::Both, Cut::Answers] {
         until_acknowledged(&crowds, 5).await;
-        check_cut_off(&cluster, &mut servers[1], &crowds, cut).await;
+        check_cut_off(&network, &cluster, &mut servers[1], &crowds, cut).await;
         servers[1] = cluster.sites[1].start().await;
         cluster.shared_out(&servers).await;
     }
