@@ -38,6 +38,7 @@ pub(crate) use handoff::{HandoffError, PEER_MESSAGE_BYTES_MAX};
 pub use key::ClusterKey;
 pub(crate) use lease::Lease;
 use peers::Peers;
+pub(crate) use peers::has_not_connected;
 pub(crate) use rebalance::{CannotRebalance, Loads, MoveDone, carry_out, weighed};
 pub(crate) use view::View;
 

@@ -1,10 +1,12 @@
 //! Connections to other nodes, one for each: HTTP/2 carries all calls and streams between two nodes over it.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use tonic::ConnectError;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::tls::{Material, Tls};
@@ -74,5 +76,31 @@ fn endpoint(address: &str, tls: Option<&Material>) -> Result<Endpoint, tonic::tr
     match tls.filter(|_| endpoint.uri().scheme() == Some(&http::uri::Scheme::HTTPS)) {
         Some(tls) => endpoint.tls_config(tls.client().timeout(CONNECT_TIMEOUT)),
         None => Ok(endpoint),
+    }
+}
+
+/// Whether an error says that there was no connection: what was to be sent was not.
+pub(crate) fn has_not_connected(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<ConnectError>())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use tonic::Status;
+    use tonic::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_without_a_connection_was_not_sent() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let nobody = format!("http://{}", nobody.expect("an address that was free a moment ago"));
+        let channel = endpoint(&nobody, None).expect("an address").connect_lazy();
+        let error = channel.oneshot(Request::new(Body::empty())).await.expect_err("nobody listens");
+        assert!(has_not_connected(&error), "{error:?}");
+        assert!(has_not_connected(&Status::from_error(Box::new(error))), "nor does it get lost in a status");
+        assert!(!has_not_connected(&Status::unavailable("the connection was lost")));
     }
 }

@@ -84,7 +84,9 @@ impl Session {
                     route.went(kind);
                 }
             }
-            None => self.answer(slot, Err(Problem::owner_lost())),
+            // The link has just ended, and its news is on the way.
+            None if self.try_elsewhere(slot) => {}
+            None => self.answer(slot, Err(Problem::between_owners())),
         }
     }
 

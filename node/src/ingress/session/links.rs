@@ -4,6 +4,7 @@
 //!  command ──► owner is another node ──► Link: a Session to it, with the slot as tag ──► its replies, under the client's tags
 //!                 ▲                          │ NOT_OWNER: nothing was done; find the owner anew
 //!                 │                          │ the node has shut down, and answered all that it had read: the same
+//!                 │                          │ the node does not take the link: the same, since nothing is sent before it has
 //!                 └──────────────────────────┤
 //!                                            └ the link is lost: the outcome of what is in flight is unknown, and told so
 //! ```
@@ -15,16 +16,18 @@ use std::task::Waker;
 use bytes::BufMut;
 use earlybird_proto::v1;
 use futures::task::AtomicWaker;
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use http::uri::PathAndQuery;
 use parking_lot::Mutex;
 use prost::{EncodeError, Message as _};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::codec::{Codec, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 use tonic_prost::{ProstCodec, ProstDecoder};
 
 use crate::ingress::status::{is_elsewhere, reason_of};
@@ -39,12 +42,12 @@ const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/S
 pub(super) enum LinkNews {
     /// A reply; its tag is the slot of the command.
     Reply(v1::SessionResponse),
-    /// The link has ended. `is_drained`: by word of the other node that it has answered all that it had read.
+    /// The link has ended. `is_drained`: all that the other node had read it has answered, by its word or since it read nothing.
     Ended { link: LinkIndex, is_drained: bool },
 }
 
 /// A link of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LinkIndex(usize);
 
 /// A command on its way, and for how long it is waited for from now on, in milliseconds.
@@ -94,18 +97,29 @@ impl Links {
 
     /// Opens a link, and returns its number.
     fn open(&mut self, address: &Arc<str>, (channel, shown): (Channel, MetadataMap)) -> usize {
-        let (sender, requests) = unbounded_channel();
-        let mut request = Request::new(UnboundedReceiverStream::new(requests));
+        let (sender, commands) = unbounded_channel();
+        // Nothing is sent before the other node has taken the link: what a link that does not come about carried was not done.
+        let (taken, is_taken) = oneshot::channel();
+        let commands = async { is_taken.await.ok().map(|()| UnboundedReceiverStream::new(commands)) };
+        let mut request = Request::new(commands.map(stream::iter).flatten_stream().flatten());
         *request.metadata_mut() = shown;
         let vacant = self.links.iter().position(|link| link.sender.is_none());
         let (link, port) = (vacant.unwrap_or(self.links.len()), Arc::clone(&self.port));
         let task = tokio::spawn(async move {
-            let ended = carry(channel, request, &port).await.err();
-            let reason = ended.as_ref().and_then(reason_of);
-            if let Some(status) = ended {
-                tracing::debug!(%status, "a link to another node has ended");
-            }
-            let is_drained = reason.is_some_and(|reason| is_elsewhere(&reason));
+            let is_drained = match open(channel, request).await {
+                Ok(replies) => {
+                    // Whoever would not hear of it has ended itself.
+                    let _ = taken.send(());
+                    carry(replies, &port).await.is_err_and(|status| {
+                        tracing::debug!(%status, "a link to another node has ended");
+                        reason_of(&status).is_some_and(|reason| is_elsewhere(&reason))
+                    })
+                }
+                Err(status) => {
+                    tracing::debug!(%status, "a link to another node did not come about");
+                    true
+                }
+            };
             port.push(LinkNews::Ended { link: LinkIndex(link), is_drained });
         });
         let task = AbortOnDropHandle::new(task);
@@ -125,14 +139,16 @@ impl Links {
     }
 }
 
-async fn carry(
+async fn open(
     channel: Channel,
-    requests: Request<UnboundedReceiverStream<Sent>>,
-    port: &LinkPort,
-) -> Result<(), Status> {
+    commands: Request<impl Stream<Item = Sent> + Send + 'static>,
+) -> Result<Streaming<v1::SessionResponse>, Status> {
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let mut replies = client.streaming(requests, SESSION, SharedCodec).await?.into_inner();
+    Ok(client.streaming(commands, SESSION, SharedCodec).await?.into_inner())
+}
+
+async fn carry(mut replies: Streaming<v1::SessionResponse>, port: &LinkPort) -> Result<(), Status> {
     while let Some(reply) = replies.message().await? {
         port.push(LinkNews::Reply(reply));
     }

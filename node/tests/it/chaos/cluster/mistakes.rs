@@ -40,7 +40,7 @@ impl Cluster {
         assert_refused(&format!("a pin to {node}"), pinned, code, expected);
     }
 
-    async fn drain(&self, node: &str) -> Result<(), Status> {
+    pub(super) async fn drain(&self, node: &str) -> Result<(), Status> {
         let request = DrainNodeRequest { name: node.to_owned(), concurrency: 16 };
         let mut moves = self.operator(0).drain_node(request).await?.into_inner();
         while moves.message().await?.is_some() {}

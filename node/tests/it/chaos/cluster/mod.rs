@@ -13,6 +13,7 @@
 mod chance;
 mod clocks;
 mod database;
+mod drains;
 mod frozen;
 mod mistakes;
 mod moves;
@@ -27,6 +28,8 @@ use earlybird_persistence::testing::TempPostgres;
 use earlybird_proto::v1::cluster_client::ClusterClient;
 use earlybird_proto::v1::{GetClusterRequest, GetRoutingRequest, MovePerformanceRequest, Routing};
 use futures::future::join_all;
+use rush::connect::Dialer;
+use rush::session::SessionClient;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
@@ -147,6 +150,12 @@ impl Cluster {
     /// A client of a node.
     fn client(&self, node: usize) -> Client {
         Client::of(&self.sites[node].endpoint())
+    }
+
+    /// A session with a node.
+    async fn session(&self, node: usize) -> SessionClient {
+        let wire = Dialer::new(&[self.sites[node].endpoint()], None).expect("an address").channel(0);
+        SessionClient::open(&wire).await.expect("a session")
     }
 
     /// A client of a node, for operators.
