@@ -62,6 +62,7 @@ reasons! {
     ShardRestarted = "SHARD_RESTARTED",
     Draining = "DRAINING",
     NotOwner = "NOT_OWNER",
+    OwnerLost = "OWNER_LOST",
     InvalidSeats = "INVALID_SEATS",
     RequestIdReused = "REQUEST_ID_REUSED",
     TimedOut = "TIMED_OUT",
@@ -214,7 +215,6 @@ fn classify(code: Code, reason: &str, seat: Option<Seat>, delay: Duration) -> An
         }
         Code::DeadlineExceeded => Answer::Unknown(Reason::TimedOut),
         Code::ResourceExhausted if parsed != Reason::LimitReached => Answer::Busy(delay),
-        _ if parsed == Reason::NotOwner => Answer::Unknown(parsed),
         _ => Answer::Refused(parsed, seat),
     }
 }
@@ -242,6 +242,9 @@ mod tests {
             Answer::Refused(Reason::LimitReached, Some(Seat(7)))
         );
         assert_eq!(error(Code::Unavailable, "PAYMENT_UNKNOWN"), Answer::Unknown(Reason::PaymentUnknown));
+        for reason in [Reason::NotOwner, Reason::OwnerLost] {
+            assert_eq!(error(Code::Unavailable, reason.name()), Answer::Unknown(reason));
+        }
         assert_eq!(error(Code::DeadlineExceeded, ""), Answer::Unknown(Reason::TimedOut));
         assert_eq!(error(Code::InvalidArgument, "NEW_ONE"), Answer::Refused(Reason::Other, Some(Seat(7))));
     }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A call is sent on at most once: one that comes from another node is served here or refused with `NOT_OWNER`. Sending it
-//! again after a change of owner is safe, since mutations have a `request_id` (I8). Sessions find their owners themselves.
+//! again after a change of owner is safe, since mutations have a `request_id` (I8). One that no owner has answered in the end
+//! is refused with `NOT_OWNER` when it reached none, and else with `OWNER_LOST`. Sessions find their owners themselves.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -31,7 +32,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
 
-use crate::cluster::{Cluster, FORWARDED, OWNER_LOOK_EVERY, OWNER_WAIT_MAX};
+use crate::cluster::{Cluster, FORWARDED, OWNER_LOOK_EVERY, OWNER_WAIT_MAX, has_not_connected};
 use crate::ingress::names;
 use crate::ingress::status::{Problem, is_elsewhere, reason_of};
 
@@ -77,13 +78,20 @@ impl Router {
         };
         let deadline = Instant::now() + OWNER_WAIT_MAX;
         let mut views = self.cluster.views();
+        let mut may_be_done = false;
         loop {
             let owner = views.borrow_and_update().owner(bucket).and_then(|owner| owner.node.clone());
             let response = match owner {
                 Some(node) if node.id == *self.cluster.node() => {
                     Some(serve(inner.clone(), assemble(&parts, &body)).await)
                 }
-                Some(node) => self.send_on(&node.address, assemble(&parts, &body)).await,
+                Some(node) => match self.send_on(&node.address, assemble(&parts, &body)).await {
+                    Ok(response) => Some(response),
+                    Err(Lost { was_sent }) => {
+                        may_be_done |= was_sent;
+                        None
+                    }
+                },
                 None => None,
             };
             let refusal = match response {
@@ -94,24 +102,29 @@ impl Router {
             // The view may change before the owner has the state, or an attempt to move it may come to nothing.
             drop(tokio::time::timeout(OWNER_LOOK_EVERY, views.changed()).await);
             if Instant::now() >= deadline {
-                return refusal.unwrap_or_else(|| Status::from(Problem::between_owners()).into_http());
+                // Whoever refuses it now says nothing of a node that may have done it before.
+                let refusal = refusal.filter(|_| !may_be_done);
+                let problem = if may_be_done { Problem::owner_lost } else { Problem::between_owners };
+                return refusal.unwrap_or_else(|| Status::from(problem()).into_http());
             }
         }
     }
 
-    /// The answer of another node; none when it cannot be reached.
-    async fn send_on(&self, address: &str, mut request: Request<Body>) -> Option<Response<Body>> {
+    /// The answer of another node.
+    async fn send_on(&self, address: &str, mut request: Request<Body>) -> Result<Response<Body>, Lost> {
         request.headers_mut().insert(FORWARDED, HeaderValue::from_static("1"));
         metrics::counter!("earlybird_calls_forwarded_total").increment(1);
-        let channel = self.cluster.peers().channel(address).ok()?;
-        match channel.oneshot(request).await {
-            Ok(response) => Some(response),
-            Err(error) => {
-                tracing::debug!(address, %error, "cannot reach the owner");
-                None
-            }
-        }
+        let channel = self.cluster.peers().channel(address).map_err(|_| Lost { was_sent: false })?;
+        channel.oneshot(request).await.map_err(|error| {
+            tracing::debug!(address, %error, "cannot reach the owner");
+            Lost { was_sent: !has_not_connected(&error) }
+        })
     }
+}
+
+/// A call that another node has not answered, and whether it may have come there.
+struct Lost {
+    was_sent: bool,
 }
 
 async fn serve<S>(inner: S, request: Request<Body>) -> Response<Body>

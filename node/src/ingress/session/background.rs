@@ -107,8 +107,12 @@ impl Session {
                     Err(problem) => self.answer(command.slot, Err(problem)),
                 },
                 Finished::Settled { slot, order } => match *order {
-                    // Its next owner settles it, and knows the request.
-                    Err(problem) if is_elsewhere(problem.reason.as_str()) && self.try_elsewhere(slot) => {}
+                    // Its next owner settles it, and knows the request. It has been begun, whatever the refusal says.
+                    Err(problem) if is_elsewhere(problem.reason.as_str()) => {
+                        if !self.try_elsewhere(slot) {
+                            self.answer(slot, Err(Problem::owner_lost()));
+                        }
+                    }
                     order => self.answer(slot, order.map(v1::session_response::Result::Order)),
                 },
             }
@@ -158,7 +162,7 @@ impl Session {
         for command in waiting {
             // What its client has given up is not begun any more.
             if command.expires_at <= now {
-                self.answer(command.slot, Err(Problem::deadline_exceeded()));
+                self.expire(command.slot);
                 continue;
             }
             match &address {

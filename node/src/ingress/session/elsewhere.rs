@@ -61,6 +61,7 @@ impl Session {
         }
         if let Way::Opening(opening) = &mut route.way {
             opening.push(Waiting { slot, number, wish: None, expires_at });
+            self.alarm.set(expires_at);
         }
     }
 
@@ -79,6 +80,7 @@ impl Session {
         match sent {
             Some(link) => {
                 command.stage = Stage::There(link);
+                self.alarm.set(command.expires_at);
                 let kind = command.kind;
                 if let Some(route) = self.routes.get_mut(index) {
                     route.went(kind);
@@ -123,7 +125,7 @@ impl Session {
     /// must be kept as it came, and somebody must wait for it still.
     pub(super) fn try_elsewhere(&mut self, slot: u32) -> bool {
         let Some(command) = self.in_flight.get_mut(slot) else { return false };
-        if command.request.is_none() || Instant::now() >= command.expires_at {
+        if command.is_told || command.request.is_none() || Instant::now() >= command.expires_at {
             return false;
         }
         let (index, kind) = (command.route, command.kind);

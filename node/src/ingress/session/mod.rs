@@ -11,6 +11,7 @@
 //! replies, or too many commands have none, nothing is read; HTTP/2 then stops the client. Nothing is ever dropped.
 
 mod background;
+mod deadlines;
 mod elsewhere;
 mod links;
 mod port;
@@ -33,6 +34,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Status, Streaming};
 
 use self::background::Background;
+use self::deadlines::Alarm;
 use self::links::Links;
 use self::port::{Delivered, Port};
 use self::routes::{RouteIndex, Routes};
@@ -56,6 +58,8 @@ pub struct Session {
     begun: u64,
     /// Sessions with other nodes.
     links: Links,
+    /// For the deadlines of what is not with a shard of this node.
+    alarm: Alarm,
     /// What the client showed, to be shown to other nodes. It may be over by then: a session outlives its token.
     authorization: Option<MetadataValue<Ascii>>,
     /// Whether commands for performances of other nodes go there: not those that come from another node.
@@ -97,6 +101,7 @@ impl Session {
             in_flight: Slots::default(),
             begun: 0,
             links: Links::default(),
+            alarm: Alarm::default(),
             authorization,
             may_send_on,
             port: Arc::default(),
@@ -144,6 +149,7 @@ impl Stream for Session {
             let read = session.poll_commands(context);
             // Last, since replies and commands put more of it in the background: what is not polled wakes nobody.
             session.poll_background(context);
+            session.poll_deadlines(context);
             session.tally.flush(&session.ingress.meters);
             if session.is_finished() {
                 return Poll::Ready(session.ending.take().map(Err));

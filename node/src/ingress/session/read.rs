@@ -97,6 +97,7 @@ impl Session {
             number,
             request: may_send_on.then(|| Arc::new(v1::SessionRequest { tag: slot.into(), ..request })),
             stage: Stage::Waiting,
+            is_told: false,
         })
     }
 
@@ -141,6 +142,7 @@ impl Session {
             }
         }
         if let Way::Opening(opening) = &mut route.way {
+            self.alarm.set(expires_at);
             return opening.push(Waiting { slot, number, wish: Some(wish), expires_at });
         }
         if is_first {

@@ -67,6 +67,11 @@ impl Opening {
     pub(super) fn push(&mut self, command: Waiting) {
         self.waiting.insert(command.number, command);
     }
+
+    /// Takes a command out of line by its place among all commands: it was answered.
+    pub(super) fn remove(&mut self, number: u64) {
+        self.waiting.remove(&number);
+    }
 }
 
 /// One performance.
@@ -176,7 +181,7 @@ impl Routes {
 }
 
 /// Whether a command may be overtaken, or overtake. It may be settled long after it was decided.
-fn is_settled_later(kind: Kind) -> bool {
+pub(super) fn is_settled_later(kind: Kind) -> bool {
     matches!(kind, Kind::PayHold | Kind::RefundOrder)
 }
 

@@ -28,6 +28,15 @@ pub(super) struct InFlight {
     pub(super) request: Option<Arc<v1::SessionRequest>>,
     /// Where it is.
     pub(super) stage: Stage,
+    /// Whether the client was told that its time is over, while another node still has it.
+    pub(super) is_told: bool,
+}
+
+impl InFlight {
+    /// Whether the session answers it at its deadline: a shard of this node does so itself.
+    fn is_timed(&self) -> bool {
+        !self.is_told && self.stage != Stage::Here
+    }
 }
 
 /// Where a command in flight is.
@@ -82,33 +91,52 @@ impl Slots {
         removed
     }
 
+    /// The commands that are past their deadlines, and that no shard of this node has.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<u32> {
+        self.such_as(|command| command.is_timed() && command.expires_at <= now)
+    }
+
+    /// The earliest deadline of those that no shard of this node has.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let timed = self.slots.iter().flatten().filter(|command| command.is_timed());
+        timed.map(|command| command.expires_at).min()
+    }
+
     /// The commands that went over a link.
     pub(super) fn over(&self, link: LinkIndex) -> Vec<u32> {
-        let is_over =
-            |command: &Option<InFlight>| command.as_ref().is_some_and(|it| it.stage == Stage::There(link));
-        (0..).zip(&self.slots).filter(|(_, command)| is_over(command)).map(|(slot, _)| slot).collect()
+        self.such_as(|command| command.stage == Stage::There(link))
+    }
+
+    fn such_as(&self, is_such: impl Fn(&InFlight) -> bool) -> Vec<u32> {
+        let commands = (0..).zip(&self.slots);
+        commands.filter(|(_, command)| command.as_ref().is_some_and(&is_such)).map(|(slot, _)| slot).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn in_flight(tag: u64, stage: Stage, expires_at: Instant) -> InFlight {
+        InFlight {
+            tag,
+            route: RouteIndex::default(),
+            kind: Kind::HoldSeats,
+            timed_since: None,
+            expires_at,
+            number: tag,
+            request: None,
+            stage,
+            is_told: false,
+        }
+    }
 
     #[test]
     fn slots_are_reused_and_answered_once() {
         let now = Instant::now();
-        let command = |tag| {
-            move |_| InFlight {
-                tag,
-                route: RouteIndex::default(),
-                kind: Kind::HoldSeats,
-                timed_since: None,
-                expires_at: now,
-                number: tag,
-                request: None,
-                stage: Stage::Waiting,
-            }
-        };
+        let command = |tag| move |_| in_flight(tag, Stage::Waiting, now);
         let mut slots = Slots::default();
         let (first, second) = (slots.insert(command(7)), slots.insert(command(8)));
         assert_eq!(slots.len(), 2);
@@ -119,5 +147,19 @@ mod tests {
         assert_eq!(slots.insert(command(9)), first);
         assert_eq!(slots.get(second).map(|command| command.tag), Some(8));
         assert_eq!(slots.slots.len(), 2);
+    }
+
+    #[test]
+    fn what_no_shard_of_this_node_has_is_overdue_at_its_deadline() {
+        let begun = Instant::now();
+        let after = |ms| begun + Duration::from_millis(ms);
+        let mut slots = Slots::default();
+        let waiting = slots.insert(|_| in_flight(1, Stage::Waiting, after(30)));
+        slots.insert(|_| in_flight(2, Stage::Here, after(10)));
+        let there = slots.insert(|_| in_flight(3, Stage::There(LinkIndex::default()), after(20)));
+        assert_eq!((slots.overdue(after(19)), slots.next_deadline()), (vec![], Some(after(20))));
+        assert_eq!(slots.overdue(after(30)), [waiting, there]);
+        slots.get_mut(there).expect("it is there").is_told = true;
+        assert_eq!((slots.overdue(after(30)), slots.next_deadline()), (vec![waiting], Some(after(30))));
     }
 }

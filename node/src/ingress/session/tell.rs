@@ -96,13 +96,13 @@ impl Session {
 
     /// The last word on a command in flight, from the node that decided it, which has counted it.
     pub(super) fn answer_as_told(&mut self, slot: u32, message: Message) {
-        let Some(command) = self.end(slot) else { return };
+        let Some(command) = self.end(slot).filter(|command| !command.is_told) else { return };
         self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
     }
 
     /// The last word on a command in flight.
     pub(super) fn answer(&mut self, slot: u32, message: Result<Message, Problem>) {
-        let Some(command) = self.end(slot) else { return };
+        let Some(command) = self.end(slot).filter(|command| !command.is_told) else { return };
         if let Some(since) = command.timed_since {
             self.ingress.meters.took(command.kind, since.elapsed());
         }

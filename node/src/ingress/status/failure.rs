@@ -35,6 +35,13 @@ impl Problem {
         Self::new(Reason::DeadlineExceeded, "the deadline passed before the command was decided")
     }
 
+    /// The caller's deadline passed with a command on its way.
+    #[must_use]
+    pub fn owner_silent() -> Self {
+        let message = "the owner of the performance did not answer in time; whether it was done is unknown, send it again";
+        Self::new(Reason::OwnerSilent, message)
+    }
+
     /// Too much waits for something that all share.
     #[must_use]
     pub fn overloaded(what: &'static str) -> Self {
@@ -58,7 +65,7 @@ impl Problem {
     #[must_use]
     pub fn owner_lost() -> Self {
         let message = "the owner of the performance was lost; whether it was done is unknown, send it again";
-        Self::new(Reason::NotOwner, message).retry_after(OWNER_RETRY_DELAY)
+        Self::new(Reason::OwnerLost, message).retry_after(OWNER_RETRY_DELAY)
     }
 
     /// Why a performance cannot be served.
@@ -132,6 +139,9 @@ mod tests {
         let retry_after = Duration::from_micros(1_500);
         check(failed(Failure::Overloaded { retry_after }), "OVERLOADED", Code::ResourceExhausted, 2);
         check(failed(Failure::DeadlineExceeded), "DEADLINE_EXCEEDED", Code::DeadlineExceeded, 0);
+        check(Problem::between_owners(), "NOT_OWNER", Code::Unavailable, 500);
+        check(Problem::owner_lost(), "OWNER_LOST", Code::Unavailable, 500);
+        check(Problem::owner_silent(), "OWNER_SILENT", Code::DeadlineExceeded, 0);
         for (unavailable, reason, delay_ms) in [
             (Unavailable::Store, "STORE_UNAVAILABLE", 500),
             (Unavailable::ShardRestarted, "SHARD_RESTARTED", 100),

@@ -135,14 +135,18 @@ reasons! {
     Overloaded = "OVERLOADED", ResourceExhausted;
     /// The deadline passed before the command was decided: nothing was changed.
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded;
+    /// The deadline passed without word from the owner: whether it was done is unknown.
+    OwnerSilent = "OWNER_SILENT", DeadlineExceeded;
     /// The store does not answer.
     StoreUnavailable = "STORE_UNAVAILABLE", Unavailable;
     /// The performance was put to rest, or failed, with the command in it.
     ShardRestarted = "SHARD_RESTARTED", Unavailable;
     /// The node is shutting down.
     Draining = "DRAINING", Unavailable;
-    /// Another node owns the performance.
+    /// Another node owns the performance, or nobody for the moment: nothing was done.
     NotOwner = "NOT_OWNER", Unavailable;
+    /// The owner was lost with the command on its way: whether it was done is unknown.
+    OwnerLost = "OWNER_LOST", Unavailable;
     /// There is no node of that name.
     NodeNotFound = "NODE_NOT_FOUND", NotFound;
     /// The node is dead, or draining.

@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use earlybird_persistence::testing::skips_postgres;
-use earlybird_proto::v1::{Hold, HoldAck, SeatMap};
+use earlybird_proto::v1::session_request::Command;
+use earlybird_proto::v1::session_response::Result as Reply;
+use earlybird_proto::v1::{Hold, HoldAck, HoldSeatsRequest, SeatMap, SessionRequest, SessionResponse};
+use rush::session::SessionClient;
 use tonic::Status;
 
 use super::{Cluster, RECOVERY_BOUND, disperse};
 use crate::chaos::eventually;
-use crate::chaos::house::{Client, reason};
+use crate::chaos::house::{Client, reason, request_id};
 
 /// For how long the node stands still.
 const FROZEN: Duration = Duration::from_secs(10);
@@ -95,4 +98,59 @@ async fn a_node_that_was_frozen_says_and_writes_nothing_of_its_own() {
     let mut done = disperse(crowds).await;
     done.extend(disperse(late).await);
     cluster.judge(servers, done).await;
+}
+
+/// Sends a command and waits for its reply.
+async fn ask(session: &mut SessionClient, tag: u64, timeout: Duration, hold: &HoldSeatsRequest) -> Reply {
+    let timeout_ms = u32::try_from(timeout.as_millis()).expect("a short time");
+    let command = Some(Command::HoldSeats(hold.clone()));
+    session.push(SessionRequest { tag, timeout_ms, command });
+    session.flush();
+    let mut answer = None;
+    let take = |reply: SessionResponse| answer = Some(reply);
+    let received = tokio::time::timeout(TIMEOUT, session.receive(1, take)).await;
+    received.expect("it is answered").expect("the session goes on");
+    let answer = answer.expect("a reply");
+    assert_eq!(answer.tag, tag, "one reply for each command, under its tag");
+    answer.result.expect("a result")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_answers_for_a_frozen_owner_at_the_deadline() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    // Nobody takes over.
+    let cluster = Cluster::of(2).await.with("CLUSTER__REBALANCE", "manual").with("CLUSTER__LEASE", "60s");
+    let servers = cluster.start_uneven().await;
+    cluster.move_to(0, "aida", 1).await.expect("it is brought there");
+    let mut session = cluster.session(0).await;
+    let hold = |seat| HoldSeatsRequest {
+        performance: "performances/aida".into(),
+        buyer_id: "ann".into(),
+        grade: String::new(),
+        seats: vec![seat],
+        request_id: request_id(),
+    };
+    let Reply::Hold(_) = ask(&mut session, 0, TIMEOUT, &hold(0)).await else { panic!("it is free") };
+    servers[1].freeze();
+    let deadline = Duration::from_millis(300);
+    let holds = [hold(1), hold(2), hold(3)];
+    for (tag, hold) in (1..).zip(&holds) {
+        let began = Instant::now();
+        let Reply::Error(error) = ask(&mut session, tag, deadline, hold).await else {
+            panic!("nobody answers")
+        };
+        let took = began.elapsed();
+        println!("{} after {took:?}", error.reason);
+        assert_eq!(error.reason, "OWNER_SILENT");
+        assert!((deadline..3 * deadline).contains(&took), "{took:?}");
+    }
+    servers[1].thaw();
+    // What was answered so may have been done: asked again, it is done once. Late replies are for nobody.
+    for (tag, hold) in (4..).zip(&holds) {
+        let Reply::Hold(held) = ask(&mut session, tag, TIMEOUT, hold).await else { panic!("it is free") };
+        assert_eq!(held.seats, hold.seats);
+    }
+    cluster.judge(servers, Vec::new()).await;
 }
