@@ -215,7 +215,7 @@ async fn holds_lapse_and_watchers_hear_of_it() {
     let id = held(shard.call(hold(1, "ann", 5), None).await);
     let join = Action::JoinWaitlist { buyer: BuyerId::from("bob"), grade: None, seat: SeatIndex(5) };
     shard.call(command(2, join), None).await.expect("bob queues");
-    let mut offers = shard.watch_offers(&BuyerId::from("bob"));
+    let mut offers = shard.watch_offers(&BuyerId::from("bob"), std::iter::empty());
 
     let offered = offers.next().await;
     let Some(OfferNews::Offered { hold: offer, seat: SeatIndex(5), .. }) = offered else {

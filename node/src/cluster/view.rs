@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use earlybird_cluster::bucket_of;
 use earlybird_persistence::{
     Bucket, ClusterView, Epoch, Incarnation, NodeId, NodeRow, NodeState, PinRow, ViewVersion,
 };
@@ -50,6 +51,11 @@ impl View {
     /// The owner of a bucket, dead or alive.
     pub(crate) fn owner(&self, bucket: Bucket) -> Option<&Owner> {
         self.owners.get(usize::from(bucket.number()))?.as_ref()
+    }
+
+    /// The owner of a performance by its `{performance}`, dead or alive.
+    pub(crate) fn owner_of(&self, performance: &str) -> Option<&Owner> {
+        self.owner(Bucket::new(bucket_of(performance))?)
     }
 
     /// The buckets that a run owns, each with its epoch.

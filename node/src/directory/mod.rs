@@ -20,7 +20,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use earlybird_engine::{Millis, Timestamp};
-use earlybird_persistence::{Bucket, PerformanceId, Store};
+use earlybird_persistence::{Bucket, Epoch, PerformanceId, Store};
 use earlybird_proto::cluster::{LoadsResponse, PerformanceLoad};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
@@ -45,6 +45,8 @@ const ACTIVATION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Pause before a performance that could not be loaded is tried again, doubled each time.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+/// The end of the epoch in the generation of a seat map.
+const EPOCH_BITS: u32 = 16;
 /// How long a drain waits for payments under way. One that is not settled then is taken up by the next run.
 const DRAIN_PAYMENTS_MAX: Duration = Duration::from_secs(5);
 
@@ -260,7 +262,7 @@ impl Directory {
         // The store's clock may have been set back; what is decided from here on is later than what was.
         self.parts.clock.not_before(last_at);
         let now = self.parts.clock.now();
-        let generation = self.next_generation(now);
+        let generation = self.next_generation(now, epoch);
         let lease = Arc::clone(&self.parts.lease);
         let shard = Shard::new(info, epoch, lease, state, self.parts.inbox_capacity, generation, now);
         shard.note_snapshot_at(snapshot);
@@ -296,13 +298,15 @@ impl Directory {
         })
     }
 
-    /// A number that no activation had before: the time, so that those of an earlier run of the node are lower; one more
-    /// than the last where two activations share a millisecond.
-    fn next_generation(&self, now: Timestamp) -> u64 {
+    /// A number that no activation of a performance had before: the time, one more than the last where two activations of this
+    /// node share a millisecond, and behind it the end of the epoch, which tells apart owners whose clocks differ.
+    fn next_generation(&self, now: Timestamp, epoch: Epoch) -> u64 {
         let next = |last: u64| now.0.max(last + 1);
-        self.generation
+        let last = self
+            .generation
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
-            .map_or(now.0, next)
+            .unwrap_or_else(|last| last);
+        (next(last) << EPOCH_BITS) | (epoch.0 & ((1 << EPOCH_BITS) - 1))
     }
 
     fn lane(&self, bucket: Bucket) -> &Arc<Lane> {

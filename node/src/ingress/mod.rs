@@ -3,7 +3,7 @@
 //! ```text
 //!  unary ────► Parse ──► Wish ──► directory: shard ──► Command ──► Shard::call ──► Told ──► message, or Problem ──► Status
 //!  Session ──► the same, in batches, over one queue of replies                      └─────────► or SessionError
-//!  watches ──► the shard's feeds, across restarts of the shard
+//!  watches ──► the shard's feeds, across restarts of the shard and changes of its owner
 //! ```
 //!
 //! Invariant: a session and a unary call say the same of the same command, since they share all but the transport.
@@ -23,6 +23,7 @@ pub mod meters;
 pub mod names;
 mod order;
 mod orders;
+mod origin;
 mod page;
 mod payments;
 pub(crate) mod peer;
@@ -39,9 +40,8 @@ mod wish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_cluster::bucket_of;
 use earlybird_engine::{HoldId, State};
-use earlybird_persistence::{Bucket, PerformanceId, ViewVersion};
+use earlybird_persistence::{PerformanceId, ViewVersion};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -131,28 +131,16 @@ impl Ingress {
         mut refused_by: Option<Arc<str>>,
     ) -> Result<Place, Problem> {
         if !may_send_on {
-            return self.shard(id).await.map(Place::Here);
+            return self.look(id, may_send_on, &mut refused_by).await;
         }
         let cluster = &self.node.cluster;
         let deadline = tokio::time::Instant::now() + OWNER_WAIT_MAX;
         let mut views = cluster.views();
         loop {
-            let view = Arc::clone(&views.borrow_and_update());
-            let owner = Bucket::new(bucket_of(id)).and_then(|bucket| view.owner(bucket)?.node.as_ref());
-            let refusal = match owner {
-                Some(node) if node.id == *cluster.node() => match self.shard(id).await {
-                    Err(problem) if problem.reason == Reason::NotOwner => problem,
-                    served => return served.map(Place::Here),
-                },
-                // It would refuse again: its word is older than this view, or this view than its word.
-                Some(node) if refused_by.take().is_some_and(|refused| *refused == *node.address) => {
-                    Problem::between_owners()
-                }
-                Some(node) => {
-                    let address = node.address.as_str().into();
-                    return Ok(Place::There(Elsewhere { address, version: view.version }));
-                }
-                None => Problem::between_owners(),
+            views.mark_unchanged();
+            let refusal = match self.look(id, may_send_on, &mut refused_by).await {
+                Err(problem) if problem.reason == Reason::NotOwner => problem,
+                found => return found,
             };
             if tokio::time::Instant::now() >= deadline {
                 return Err(refusal);
@@ -162,14 +150,38 @@ impl Ingress {
         }
     }
 
+    /// Where a performance is served now.
+    async fn look(
+        &self,
+        id: &str,
+        may_send_on: bool,
+        refused_by: &mut Option<Arc<str>>,
+    ) -> Result<Place, Problem> {
+        if !may_send_on {
+            return self.shard(id).await.map(Place::Here);
+        }
+        let view = self.node.cluster.view();
+        match view.owner_of(id).and_then(|owner| owner.node.as_ref()) {
+            Some(node) if node.id == *self.node.cluster.node() => self.shard(id).await.map(Place::Here),
+            // It would refuse again: its word is older than this view, or this view than its word.
+            Some(node) if refused_by.take().is_some_and(|refused| *refused == *node.address) => {
+                Err(Problem::between_owners())
+            }
+            Some(node) => {
+                let address = node.address.as_str().into();
+                Ok(Place::There(Elsewhere { address, version: view.version }))
+            }
+            None => Err(Problem::between_owners()),
+        }
+    }
+
     /// A refusal because another node is the owner says which, so that a client may connect straight to it.
     fn with_owner(&self, id: &str, problem: Problem) -> Problem {
         if problem.reason != Reason::NotOwner {
             return problem;
         }
         let view = self.node.cluster.view();
-        let owner = Bucket::new(bucket_of(id)).and_then(|bucket| view.owner(bucket));
-        match owner.and_then(|owner| Some((owner.node.as_ref()?, owner.epoch))) {
+        match view.owner_of(id).and_then(|owner| Some((owner.node.as_ref()?, owner.epoch))) {
             Some((node, epoch)) if node.id != *self.node.cluster.node() => problem
                 .with("node", format!("nodes/{}", node.id))
                 .with("address", node.address.clone())

@@ -1,11 +1,13 @@
 //! The `Seating` service.
 
 use earlybird_engine::{HoldId, State};
+use earlybird_persistence::PerformanceId;
 use earlybird_proto::v1::{self, seating_server::Seating};
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{Told, live_hold};
+use super::origin::Origin;
 use super::session::Session;
 use super::status::{Problem, Reason};
 use super::unary::Decided;
@@ -56,12 +58,13 @@ impl Seating for Services {
         &self,
         request: Request<v1::WatchSeatMapRequest>,
     ) -> Result<Response<Self::WatchSeatMapStream>, Status> {
+        let origin = Origin::of(request.metadata(), &self.0.node.cluster);
         let request = request.into_inner();
-        let shard = self.0.shard(names::performance("performance", &request.performance)?).await?;
+        let id = PerformanceId::from(names::performance("performance", &request.performance)?);
         // Versions count from 1, so 0 is "none yet".
         let resume =
             (request.resume_version > 0).then_some((request.resume_generation, request.resume_version));
-        Ok(Response::new(Ingress::watch_seat_map(&self.0, &shard, resume)))
+        Ok(Response::new(Ingress::watch_seat_map(&self.0, &id, origin, resume).await?))
     }
 
     async fn hold_seats(&self, request: Request<v1::HoldSeatsRequest>) -> Result<Response<v1::Hold>, Status> {

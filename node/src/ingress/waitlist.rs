@@ -1,14 +1,18 @@
 //! The `Waitlist` service.
 
 use earlybird_engine::{Rejection, SeatIndex, State};
+use earlybird_persistence::PerformanceId;
 use earlybird_proto::v1::{self, waitlist_server::Waitlist};
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::answer::Told;
+use super::origin::Origin;
 use super::status::Problem;
+use super::watch::KnownOffers;
 use super::{Ingress, Services, names, validate};
 use crate::auth::Caller;
+use crate::directory::ActivateError;
 
 #[tonic::async_trait]
 impl Waitlist for Services {
@@ -91,11 +95,20 @@ impl Waitlist for Services {
         request: Request<v1::WatchOffersRequest>,
     ) -> Result<Response<Self::WatchOffersStream>, Status> {
         let caller = Caller::of(&request);
+        let origin = Origin::of(request.metadata(), &self.0.node.cluster);
         let request = request.into_inner();
-        let id = names::performance("performance", &request.performance)?;
+        let id = PerformanceId::from(names::performance("performance", &request.performance)?);
         let buyer = validate::buyer(request.buyer_id)?;
         caller.may_act_for(&buyer.0)?;
-        let shard = self.0.shard(id).await?;
-        Ok(Response::new(Ingress::watch_offers(&self.0, &shard, buyer)))
+        let known = match request.known_offers.as_slice() {
+            [] => KnownOffers::default(),
+            offers => {
+                let info = self.0.node.catalog.performance(&id).await.map_err(Problem::from)?;
+                let info = info.ok_or_else(|| Problem::inactive(ActivateError::NotFound))?;
+                KnownOffers::parse(offers, id.as_str(), info.layout.seats.len())?
+            }
+        };
+        let news = Ingress::watch_offers(&self.0, &id, origin, buyer, known).await?;
+        Ok(Response::new(news))
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! A call is sent on at most once: one that comes from another node is served here or refused with `NOT_OWNER`. Sending it
 //! again after a change of owner is safe, since mutations have a `request_id` (I8). One that no owner has answered in the end
-//! is refused with `NOT_OWNER` when it reached none, and else with `OWNER_LOST`. Sessions find their owners themselves.
+//! is refused with `NOT_OWNER` when it reached none, and else with `OWNER_LOST`. Sessions and watches, which outlast an owner,
+//! find theirs themselves.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -26,7 +27,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
@@ -154,10 +155,11 @@ fn routed_fields() -> HashMap<String, u32> {
         .iter()
         .flat_map(|file| file.message_type.iter().map(|m| (format!(".{}.{}", file.package(), m.name()), m)))
         .collect();
+    let is_unary = |method: &&MethodDescriptorProto| !method.client_streaming() && !method.server_streaming();
     let mut fields = HashMap::new();
     for file in &set.file {
         for service in file.service.iter().filter(|service| SERVICES.contains(&service.name())) {
-            for method in service.method.iter().filter(|method| !method.client_streaming()) {
+            for method in service.method.iter().filter(is_unary) {
                 let input = inputs.get(method.input_type());
                 let named = |name: &&str| input?.field.iter().find(|field| field.name() == *name);
                 if let Some(field) = FIELDS.iter().find_map(named) {
@@ -285,7 +287,12 @@ mod tests {
         let order = v1::GetOrderRequest { name: "performances/aida/orders/7".into() };
         let found = performance_of(&frame(&order), field("/earlybird.v1.Orders/GetOrder"));
         assert_eq!(found.as_deref(), Some("aida"));
-        for served_anywhere in ["/earlybird.v1.Seating/Session", "/earlybird.v1.Catalog/ListPerformances"] {
+        for served_anywhere in [
+            "/earlybird.v1.Seating/Session",
+            "/earlybird.v1.Seating/WatchSeatMap",
+            "/earlybird.v1.Waitlist/WatchOffers",
+            "/earlybird.v1.Catalog/ListPerformances",
+        ] {
             assert!(!fields.contains_key(served_anywhere));
         }
     }

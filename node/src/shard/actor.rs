@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use earlybird_engine::{Action, Answer, Command, Decision, Entry, Event, SeatIndex, State, Timestamp};
+use earlybird_engine::{
+    Action, Answer, BuyerId, Command, Decision, Entry, Event, HoldView, SeatIndex, State, Timestamp,
+};
 use earlybird_engine::{decide, encode_entry, evolve};
 use earlybird_persistence as store;
 use metrics::Histogram;
@@ -234,7 +236,7 @@ impl Core {
     }
 
     /// What waiters are to hear of an entry, read before it is evolved, while lapsed offers are still known.
-    fn news_of(&self, state: &State, entry: &Entry) -> SmallVec<[(earlybird_engine::BuyerId, OfferNews); 1]> {
+    fn news_of(&self, state: &State, entry: &Entry) -> SmallVec<[(BuyerId, OfferNews); 1]> {
         let mut news = SmallVec::new();
         for event in &entry.events {
             match event {
@@ -244,19 +246,15 @@ impl Core {
                         OfferNews::Offered { hold: *hold, seat: *seat, deadline: *deadline },
                     ));
                 }
-                Event::Expired { hold } => {
-                    if let Some(view) = state.hold(*hold).filter(|view| view.is_offer)
-                        && let Some(seat) = view.seats.first()
-                    {
-                        news.push((view.buyer.clone(), OfferNews::Lapsed { hold: *hold, seat: *seat }));
-                    }
+                Event::Expired { hold } | Event::Released { hold } => {
+                    news.extend(state.hold(*hold).and_then(lapsed));
+                }
+                Event::PaymentDeclined { order, freed: true, .. } => {
+                    let hold = state.order(*order).and_then(|order| state.hold(order.hold));
+                    news.extend(hold.and_then(lapsed));
                 }
                 Event::PerformanceCancelled => {
-                    let open = state.holds().filter(|hold| hold.is_offer && hold.order.is_none());
-                    news.extend(open.filter_map(|offer| {
-                        let lapsed = OfferNews::Lapsed { hold: offer.hold, seat: *offer.seats.first()? };
-                        Some((offer.buyer.clone(), lapsed))
-                    }));
+                    news.extend(state.holds().filter(|hold| hold.order.is_none()).filter_map(lapsed));
                 }
                 _ => {}
             }
@@ -379,4 +377,10 @@ impl Core {
             myself.stop(None);
         }
     }
+}
+
+/// The news that a hold which is about to end without being paid for was an offer.
+fn lapsed(hold: HoldView<'_>) -> Option<(BuyerId, OfferNews)> {
+    let seat = *hold.seats.first().filter(|_| hold.is_offer)?;
+    Some((hold.buyer.clone(), OfferNews::Lapsed { hold: hold.hold, seat }))
 }

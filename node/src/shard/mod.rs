@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use earlybird_engine::{BuyerId, Command, HoldId, Sequence, State, Timestamp};
+use earlybird_engine::{BuyerId, Command, HoldId, SeatIndex, Sequence, State, Timestamp};
 use earlybird_persistence::Epoch;
 use parking_lot::{Mutex, RwLock};
 use ractor::ActorRef;
@@ -238,10 +238,14 @@ impl Shard {
         SeatMapWatch::new(Arc::clone(self), resume)
     }
 
-    /// Watches the offers made to one buyer; the open ones first.
+    /// Watches the offers made to one buyer: first those of `known` that have lapsed, each a hold and its seat, then the open ones.
     #[must_use]
-    pub fn watch_offers(self: &Arc<Self>, buyer: &BuyerId) -> OfferWatch {
-        OfferWatch::new(self, buyer)
+    pub fn watch_offers(
+        self: &Arc<Self>,
+        buyer: &BuyerId,
+        known: impl Iterator<Item = (HoldId, SeatIndex)>,
+    ) -> OfferWatch {
+        OfferWatch::new(self, buyer, known)
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

@@ -1,9 +1,14 @@
 //! News for waiters: offers made and lapsed, told once they are durable.
+//!
+//! An offer has lapsed when it is over and was not paid for: its time ran out, its buyer released it, its payment was declined
+//! when no time was left, or the performance was cancelled. What was paid for is an order, and nothing is told of it here, not even
+//! when it is refunded. The same can be told of the state later as of the entries at once, so who comes back misses nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_engine::{BuyerId, HoldId, HoldView, SeatIndex, Sequence, State, Timestamp};
+use earlybird_engine::{BuyerId, HoldId, HoldView, SeatClaim, SeatIndex, Sequence, State, Timestamp};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -25,13 +30,29 @@ pub enum OfferNews {
         /// When it lapses.
         deadline: Timestamp,
     },
-    /// The offer lapsed.
+    /// The offer is over, and was not paid for.
     Lapsed {
         /// The hold that was.
         hold: HoldId,
         /// The seat.
         seat: SeatIndex,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Offered,
+    Lapsed,
+}
+
+impl OfferNews {
+    /// What tells it from other news: of one offer, each kind is told once.
+    fn identity(&self) -> (HoldId, Kind) {
+        match self {
+            Self::Offered { hold, .. } => (*hold, Kind::Offered),
+            Self::Lapsed { hold, .. } => (*hold, Kind::Lapsed),
+        }
+    }
 }
 
 /// The watchers of a shard by buyer. None once the shard is closed.
@@ -86,41 +107,62 @@ impl OfferFeed {
 /// The watch of one buyer.
 pub struct OfferWatch {
     shard: Arc<Shard>,
-    /// Offers that were open at the start.
-    open: Vec<OfferNews>,
-    /// The entry up to which they were read: they are told once it is durable.
+    /// What there was to tell at the start, last first: known offers that were over, and those that were open.
+    first: Vec<OfferNews>,
+    /// The entry up to which it was read: it is told once that is durable.
     as_of: Sequence,
-    /// Offers told at the start, which may be told again once they are durable.
-    told: Vec<HoldId>,
+    /// The same again, by which what is told a second time is known.
+    told: Vec<(HoldId, Kind)>,
     receiver: Option<mpsc::Receiver<OfferNews>>,
 }
 
 impl OfferWatch {
-    pub(super) fn new(shard: &Arc<Shard>, buyer: &BuyerId) -> Self {
-        // Subscribe first: an offer made in between is told twice rather than never, and `told` removes the second.
+    pub(super) fn new(
+        shard: &Arc<Shard>,
+        buyer: &BuyerId,
+        known: impl Iterator<Item = (HoldId, SeatIndex)>,
+    ) -> Self {
+        // Subscribe first: what happens in between is told twice rather than never, and `told` removes the second.
         let receiver = shard.offers.subscribe(buyer);
-        let (open, as_of) = shard.read(|state| (open_offers(state, buyer), state.sequence()));
-        let told = open
-            .iter()
-            .filter_map(|news| if let OfferNews::Offered { hold, .. } = news { Some(*hold) } else { None })
-            .collect();
-        Self { shard: Arc::clone(shard), open, as_of, told, receiver }
+        let (first, as_of) = shard.read(|state| {
+            let mut first = open_offers(state, buyer);
+            first.extend(lapsed(state, known));
+            (first, state.sequence())
+        });
+        let told = first.iter().map(OfferNews::identity).collect();
+        Self { shard: Arc::clone(shard), first, as_of, told, receiver }
     }
 
-    /// The next piece of news, the open offers first; none when the watch ended: watch again.
+    /// The next piece of news, what there was at the start first; none when the watch ended: watch again.
     pub async fn next(&mut self) -> Option<OfferNews> {
-        if !self.open.is_empty() {
+        if !self.first.is_empty() {
             self.shard.until_durable(self.as_of, Duration::MAX).await.ok()?;
-            return self.open.pop();
+            return self.first.pop();
         }
         loop {
             let news = self.receiver.as_mut()?.recv().await?;
-            match news {
-                OfferNews::Offered { hold, .. } if self.told.contains(&hold) => {}
-                _ => return Some(news),
+            if !self.told.contains(&news.identity()) {
+                return Some(news);
             }
         }
     }
+}
+
+/// The known offers that are over and were not paid for, last first.
+fn lapsed(state: &State, known: impl Iterator<Item = (HoldId, SeatIndex)>) -> Vec<OfferNews> {
+    let is_sold = |(hold, seat): &(HoldId, SeatIndex)| {
+        let Some(SeatClaim::Order(order)) = state.seat_claim(*seat) else { return false };
+        state.order(order).is_some_and(|order| order.hold == *hold)
+    };
+    let mut over: BTreeMap<HoldId, SeatIndex> =
+        known.filter(|(hold, _)| state.hold(*hold).is_none()).filter(|offer| !is_sold(offer)).collect();
+    if !over.is_empty() {
+        // What was paid for may have been refunded since.
+        for order in state.orders().filter(|order| order.paid_at.is_some()) {
+            over.remove(&order.hold);
+        }
+    }
+    over.into_iter().rev().map(|(hold, seat)| OfferNews::Lapsed { hold, seat }).collect()
 }
 
 /// Open offers of a buyer, latest first: they are taken from the end.

@@ -212,6 +212,7 @@ async fn watch(shared: Arc<Shared>, wire: Wire, buyer: Buyer, lane: mpsc::Sender
     let request = WatchOffersRequest {
         performance: shared.names.performance().to_owned(),
         buyer_id: shared.names.buyer(buyer),
+        known_offers: Vec::new(),
     };
     loop {
         if let Ok(stream) = waitlist(&wire).watch_offers(request.clone()).await {

@@ -6,13 +6,11 @@ use std::time::Instant;
 use earlybird_proto::v1;
 use earlybird_proto::v1::session_request::Command;
 use earlybird_proto::v1::session_response::Result as Message;
-use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use super::links::LinkNews;
 use super::routes::{RouteIndex, Waiting, Way};
 use super::slots::Stage;
 use super::{Session, background};
-use crate::cluster::{ClusterKey, FORWARDED};
 use crate::ingress::meters::Kind;
 use crate::ingress::status::{Problem, is_elsewhere};
 use crate::ingress::{Elsewhere, names};
@@ -25,7 +23,7 @@ impl Session {
         now: Instant,
         timed: bool,
     ) -> Option<v1::SessionRequest> {
-        if !self.may_send_on {
+        if !self.origin.may_send_on {
             return Some(request);
         }
         let Some((kind, name)) = request.command.as_ref().map(subject) else { return Some(request) };
@@ -67,10 +65,8 @@ impl Session {
 
     /// Sends a command to the node at `address`.
     pub(super) fn send_on(&mut self, index: RouteIndex, address: &Arc<str>, slot: u32) {
-        let (cluster, authorization) = (&self.ingress.node.cluster, self.authorization.as_ref());
-        let connect = |address: &str| {
-            Some((cluster.peers().channel(address).ok()?, shown(cluster.key(), authorization)))
-        };
+        let (cluster, origin) = (&self.ingress.node.cluster, &self.origin);
+        let connect = |address: &str| Some((cluster.peers().channel(address).ok()?, origin.shown(cluster)));
         let Some(command) = self.in_flight.get_mut(slot) else { return };
         // What is left of its time, but not 0: that would be the longest.
         let left = command.expires_at.saturating_duration_since(Instant::now());
@@ -145,20 +141,6 @@ impl Session {
         self.go_on(index);
         true
     }
-}
-
-/// What a link shows: whose commands it carries, by a token that was good when the session began, and the cluster's key,
-/// which says that a node has seen to that.
-fn shown(key: Option<&ClusterKey>, authorization: Option<&MetadataValue<Ascii>>) -> MetadataMap {
-    let mut shown = MetadataMap::new();
-    shown.insert(FORWARDED, MetadataValue::from_static("1"));
-    if let Some(authorization) = authorization {
-        shown.insert("authorization", authorization.clone());
-    }
-    if let Some(key) = key {
-        key.show(&mut shown);
-    }
-    shown
 }
 
 /// Which method a command is, and the name that says which performance it is about.

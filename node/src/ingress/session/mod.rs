@@ -30,7 +30,6 @@ use earlybird_proto::v1;
 use futures::Stream;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Status, Streaming};
 
 use self::background::Background;
@@ -42,9 +41,9 @@ use self::slots::Slots;
 use super::Ingress;
 use super::fingerprint::Fingerprinter;
 use super::meters::{LiveStream, StreamKind, Tally};
+use super::origin::Origin;
 use super::status::Problem;
 use crate::auth::Caller;
-use crate::cluster::FORWARDED;
 
 /// A session, as the stream of its replies.
 pub struct Session {
@@ -60,10 +59,8 @@ pub struct Session {
     links: Links,
     /// For the deadlines of what is not with a shard of this node.
     alarm: Alarm,
-    /// What the client showed, to be shown to other nodes. It may be over by then: a session outlives its token.
-    authorization: Option<MetadataValue<Ascii>>,
-    /// Whether commands for performances of other nodes go there: not those that come from another node.
-    may_send_on: bool,
+    /// Whose commands they are, and whether they may go to other nodes.
+    origin: Origin,
     port: Arc<Port>,
     /// Performances being loaded and payments being settled.
     background: FuturesUnordered<Background>,
@@ -89,8 +86,7 @@ impl Session {
         caller: Caller,
         request: Request<Streaming<v1::SessionRequest>>,
     ) -> Self {
-        let authorization = request.metadata().get("authorization").cloned();
-        let may_send_on = ingress.node.cluster.has_peers() && !request.metadata().contains_key(FORWARDED);
+        let origin = Origin::of(request.metadata(), &ingress.node.cluster);
         let draining = Box::pin(ingress.draining.clone().cancelled_owned());
         let live = ingress.meters.stream(StreamKind::Session);
         Self {
@@ -102,8 +98,7 @@ impl Session {
             begun: 0,
             links: Links::default(),
             alarm: Alarm::default(),
-            authorization,
-            may_send_on,
+            origin,
             port: Arc::default(),
             background: FuturesUnordered::new(),
             delivered: VecDeque::new(),

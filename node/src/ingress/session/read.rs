@@ -64,7 +64,7 @@ impl Session {
         touched: &mut Vec<RouteIndex>,
     ) {
         let Some(mut request) = self.accept_elsewhere(request, now, timed) else { return };
-        let command = if self.may_send_on { request.command.clone() } else { request.command.take() };
+        let command = if self.origin.may_send_on { request.command.clone() } else { request.command.take() };
         let wish = match self.check(command) {
             Ok(wish) => wish,
             Err(problem) => return self.refuse(request.tag, Kind::Invalid, problem),
@@ -85,7 +85,7 @@ impl Session {
         timed: bool,
     ) -> u32 {
         self.begun += 1;
-        let (tag, number, may_send_on) = (request.tag, self.begun, self.may_send_on);
+        let (tag, number, may_send_on) = (request.tag, self.begun, self.origin.may_send_on);
         let expires_at = deadline::of_command(now, request.timeout_ms, self.ingress.options.request_timeout);
         self.routes.sent(route, kind);
         self.in_flight.insert(|slot| InFlight {
@@ -135,7 +135,7 @@ impl Session {
                 Some(shard) => route.open(shard),
                 None => {
                     let ingress = Arc::clone(&self.ingress);
-                    let may_send_on = self.may_send_on;
+                    let may_send_on = self.origin.may_send_on;
                     self.background.push(background::open(ingress, index, route.id(), may_send_on, None));
                     route.reopen();
                 }

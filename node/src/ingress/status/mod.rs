@@ -13,6 +13,7 @@ mod rejection;
 mod render;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::Duration;
 
 use earlybird_engine::SeatList;
@@ -47,8 +48,8 @@ pub struct Problem {
 pub enum Detail {
     /// `BadRequest`: the field and what is wrong with it.
     Field {
-        /// Name of the field in the request.
-        field: &'static str,
+        /// Name of the field in the request, with its path.
+        field: Cow<'static, str>,
         /// What is wrong with it.
         description: Cow<'static, str>,
     },
@@ -116,7 +117,17 @@ impl Problem {
     pub fn with_field(mut self, field: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
         self.message = format!("{field}: {description}").into();
-        self.detail = Some(Box::new(Detail::Field { field, description }));
+        self.detail = Some(Box::new(Detail::Field { field: field.into(), description }));
+        self
+    }
+
+    /// The same, where the field that is to blame is one of the message at `path` of the request.
+    #[must_use]
+    pub fn within(mut self, path: impl Display) -> Self {
+        if let Some(Detail::Field { field, description }) = self.detail.as_deref_mut() {
+            *field = format!("{path}.{field}").into();
+            self.message = format!("{field}: {description}").into();
+        }
         self
     }
 

@@ -48,7 +48,8 @@ impl Guest {
             WatchSeatMapRequest { performance: performance.clone(), ..WatchSeatMapRequest::default() };
         let mut seats = seating(&wire).watch_seat_map(watch).await.expect("a watch").into_inner();
         seats.message().await.expect("the watch lives").expect("it begins with a snapshot");
-        let offers = WatchOffersRequest { performance, buyer_id: format!("guest-{number}") };
+        let offers =
+            WatchOffersRequest { performance, buyer_id: format!("guest-{number}"), known_offers: Vec::new() };
         let offers = waitlist(&wire).watch_offers(offers).await.expect("a watch").into_inner();
         Self { session, _seats: seats, _offers: offers }
     }

@@ -7,7 +7,8 @@ use tonic::{Code, Streaming};
 use super::house::*;
 
 async fn watch(house: &House, buyer: &str) -> Streaming<v1::WatchOffersResponse> {
-    let request = v1::WatchOffersRequest { performance: NAME.into(), buyer_id: buyer.into() };
+    let request =
+        v1::WatchOffersRequest { performance: NAME.into(), buyer_id: buyer.into(), ..Default::default() };
     house.waitlist.clone().watch_offers(request).await.expect("a stream").into_inner()
 }
 
@@ -117,4 +118,28 @@ async fn an_offer_that_lapses_goes_to_the_next() {
     assert_eq!(offer.seat, 0);
     let gone = house.waitlist.clone().get_waitlist_entry(entry_request("bob", 0)).await;
     assert_eq!(failure(gone).1, "NOT_WAITING");
+}
+
+#[tokio::test]
+async fn offers_that_a_client_says_it_knows_are_checked() {
+    let house = House::open().await;
+    let offer = |hold: &str, seat, seconds: Option<i64>| v1::Offer {
+        hold: format!("{NAME}/{hold}"),
+        seat,
+        expire_time: seconds.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+        ..Default::default()
+    };
+    for (field, bad) in [
+        ("hold", offer("orders/1", 0, Some(1))),
+        ("seat", offer("holds/1", SEATS, Some(1))),
+        ("expire_time", offer("holds/1", 0, None)),
+    ] {
+        let known_offers = vec![offer("holds/1", 0, Some(1)), bad];
+        let request =
+            v1::WatchOffersRequest { performance: NAME.into(), buyer_id: "bob".into(), known_offers };
+        let (status, reason, _) = failure(house.waitlist.clone().watch_offers(request).await);
+        assert_eq!((status.code(), reason.as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
+        let expected = format!("known_offers[1].{field}: ");
+        assert!(status.message().starts_with(&expected), "{}", status.message());
+    }
 }

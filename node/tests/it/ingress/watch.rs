@@ -104,7 +104,8 @@ async fn draining_ends_watches_with_a_reason() {
     let house = House::open().await;
     let mut watcher = Watcher::open(house.seating.clone(), (0, 0)).await;
     watcher.until("a snapshot", |watcher| watcher.snapshots == 1).await;
-    let request = v1::WatchOffersRequest { performance: NAME.into(), buyer_id: "alice".into() };
+    let request =
+        v1::WatchOffersRequest { performance: NAME.into(), buyer_id: "alice".into(), ..Default::default() };
     let mut offers = house.waitlist.clone().watch_offers(request).await.expect("a stream").into_inner();
     house.server.sigterm();
     let (status, reason, _) = failure(watcher.next().await);
@@ -122,7 +123,11 @@ async fn clients_that_vanish_leave_nothing_behind() {
         let (commands, receiver) = tokio::sync::mpsc::channel::<v1::SessionRequest>(1);
         let commands_stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         let replies = seating.clone().session(commands_stream).await.expect("a session").into_inner();
-        let offers = v1::WatchOffersRequest { performance: NAME.into(), buyer_id: "alice".into() };
+        let offers = v1::WatchOffersRequest {
+            performance: NAME.into(),
+            buyer_id: "alice".into(),
+            ..Default::default()
+        };
         let offers = house.waitlist.clone().watch_offers(offers).await.expect("a stream").into_inner();
         (watcher, commands, replies, offers)
     };

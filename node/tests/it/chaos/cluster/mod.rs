@@ -20,6 +20,7 @@ mod moves;
 mod network;
 mod nodes;
 mod partitions;
+mod watches;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
