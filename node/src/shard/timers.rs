@@ -57,6 +57,8 @@ impl Timers {
 
     /// Turns the wheel to `now` and appends what became due.
     pub(super) fn turn(&mut self, now: Timestamp, due: &mut impl Extend<Alarm>) {
+        // After an outage it may be many: they came in no order, and whoever was due first is first.
+        self.due_now.sort_unstable_by_key(|alarm| (alarm.deadline, alarm.hold));
         due.extend(self.due_now.drain(..));
         let target = now.0 / UNIT_MS;
         while self.turned_to < target {
@@ -139,5 +141,16 @@ mod tests {
         let mut due = Vec::new();
         timers.turn(Timestamp(1_000), &mut due);
         assert_eq!(due, [alarm(1, 500)]);
+    }
+
+    #[test]
+    fn what_was_due_before_the_start_is_due_in_the_order_of_deadlines() {
+        let mut timers = Timers::new(Timestamp(1_000));
+        for (number, deadline_ms) in [(1, 900), (3, 300), (4, 900), (2, 300), (5, 1_000)] {
+            timers.arm(alarm(number, deadline_ms));
+        }
+        let mut due = Vec::new();
+        timers.turn(Timestamp(1_000), &mut due);
+        assert_eq!(due, [(2, 300), (3, 300), (1, 900), (4, 900), (5, 1_000)].map(|(n, ms)| alarm(n, ms)));
     }
 }

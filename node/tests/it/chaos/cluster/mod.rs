@@ -14,6 +14,7 @@ mod chance;
 mod clocks;
 mod database;
 mod drains;
+mod expiries;
 mod frozen;
 mod mistakes;
 mod moves;
