@@ -223,7 +223,7 @@ impl Cluster {
             if moves.is_empty() {
                 return Ok(());
             }
-            let done = carry_out(self, moves, HAND_OVER_CONCURRENCY, |_| {}).await;
+            let done = carry_out(self, moves, HAND_OVER_CONCURRENCY, &self.over, |_| {}).await;
             tracing::info!(moved = done.moved, failed = done.failed, "handed buckets over");
             self.refresh().await?;
         }

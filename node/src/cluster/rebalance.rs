@@ -10,6 +10,7 @@ use earlybird_proto::cluster::{LoadsRequest, LoadsResponse};
 use futures::StreamExt as _;
 use hashbrown::HashMap;
 use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::handoff::{HandedOver, HandoffError};
@@ -19,6 +20,8 @@ use super::{Cluster, View, buckets, candidates};
 const BALANCE_EVERY: Duration = Duration::from_secs(2);
 /// For how long a node is the coordinator without saying so again.
 const LEAD_FOR: Duration = Duration::from_secs(6);
+/// How often it says so while it moves buckets: one word may get lost.
+const LEAD_RENEWED_EVERY: Duration = Duration::from_secs(2);
 /// Buckets that the coordinator moves at a time.
 const CONCURRENCY: usize = 4;
 /// How long a node may take to say what its performances cost it.
@@ -33,6 +36,14 @@ pub(crate) struct Rebalancing {
     _lock: OwnedMutexGuard<()>,
     /// Says again and again that this node is the coordinator.
     _leading: AbortOnDropHandle<()>,
+    lost: CancellationToken,
+}
+
+impl Rebalancing {
+    /// Cancelled when this node is not the coordinator any more: no further move may be begun.
+    pub(crate) fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
 }
 
 /// Why a rebalance cannot be begun.
@@ -60,11 +71,12 @@ pub(crate) struct MoveDone {
 }
 
 /// Carries out moves, so many at a time, and tells of each. Moves of buckets without an owner are left out: whoever
-/// should have them claims them.
+/// should have them claims them. After `stop` none is begun, and those under way are brought to their end.
 pub(crate) async fn carry_out(
     cluster: &Arc<Cluster>,
     moves: Vec<Move>,
     concurrency: usize,
+    stop: &CancellationToken,
     mut tell: impl FnMut(&MoveDone),
 ) -> Done {
     let mut done = Done::default();
@@ -76,7 +88,8 @@ pub(crate) async fn carry_out(
             MoveDone { planned, outcome }
         })
     });
-    let mut under_way = futures::stream::iter(moves).buffer_unordered(concurrency.max(1));
+    let moves = futures::stream::iter(moves).take_until(stop.cancelled());
+    let mut under_way = std::pin::pin!(moves.buffer_unordered(concurrency.max(1)));
     while let Some(finished) = under_way.next().await {
         match &finished.outcome {
             Ok(_) => done.moved += 1,
@@ -113,8 +126,7 @@ impl Cluster {
     /// What the performances of this node cost it.
     pub(crate) fn own_loads(&self) -> Option<LoadsResponse> {
         let loads = self.directory()?.loads();
-        let leads = self.leads_until.lock().is_some_and(|until| Instant::now() < until);
-        Some(LoadsResponse { leads, ..loads })
+        Some(LoadsResponse { leads: self.leads(), ..loads })
     }
 
     /// Keeps others from rebalancing, here and at other nodes, until it is dropped.
@@ -126,17 +138,35 @@ impl Cluster {
         if !self.lead().await? {
             return Err(CannotRebalance::Elsewhere);
         }
-        let cluster = Arc::clone(self);
+        let (cluster, lost) = (Arc::clone(self), CancellationToken::new());
+        let loses = lost.clone();
         let leading = tokio::spawn(async move {
-            let mut renewals = super::interval(LEAD_FOR / 3);
-            loop {
-                renewals.tick().await;
-                if let Err(error) = cluster.lead().await {
-                    tracing::debug!(%error, "cannot say that this node is still the coordinator");
-                }
-            }
+            cluster.keep_leading().await;
+            loses.cancel();
         });
-        Ok(Rebalancing { _lock: lock, _leading: AbortOnDropHandle::new(leading) })
+        Ok(Rebalancing { _lock: lock, _leading: AbortOnDropHandle::new(leading), lost })
+    }
+
+    /// Stays the coordinator, and ends when it is not any more: another one is, or may be, since the store has not answered
+    /// for so long.
+    async fn keep_leading(&self) {
+        let mut renewals = super::interval(LEAD_RENEWED_EVERY);
+        loop {
+            renewals.tick().await;
+            match tokio::time::timeout(LEAD_RENEWED_EVERY, self.lead()).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return,
+                Ok(Err(_)) | Err(_) if self.leads() => {
+                    tracing::debug!("cannot say that this node is still the coordinator");
+                }
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether this node is the coordinator, as far as it knows.
+    fn leads(&self) -> bool {
+        self.leads_until.lock().is_some_and(|until| Instant::now() < until)
     }
 
     /// The node that rebalances, according to what each says.
@@ -186,13 +216,20 @@ impl Cluster {
         if moves.is_empty() {
             return Ok(());
         }
-        let _one_at_a_time = match self.begin_rebalance().await {
+        let rebalancing = match self.begin_rebalance().await {
             Ok(rebalancing) => rebalancing,
             Err(CannotRebalance::UnderWay | CannotRebalance::Elsewhere) => return Ok(()),
             Err(CannotRebalance::Store(error)) => return Err(error),
         };
-        let done = carry_out(self, moves, CONCURRENCY, |_| {}).await;
-        tracing::info!(moved = done.moved, failed = done.failed, "balanced the cluster");
+        let done = carry_out(self, moves, CONCURRENCY, rebalancing.lost(), |_| {}).await;
+        if rebalancing.lost().is_cancelled() {
+            tracing::warn!(
+                moved = done.moved,
+                "stopped to balance: another node is the coordinator, or may be"
+            );
+        } else {
+            tracing::info!(moved = done.moved, failed = done.failed, "balanced the cluster");
+        }
         self.refresh().await.map(drop)
     }
 
@@ -213,4 +250,42 @@ pub(crate) fn weighed(view: &View, loads: &Loads) -> Vec<placement::Bucket> {
         *costs.entry(bucket_of(&load.performance)).or_default() += cost / COMMANDS_PER_BUCKET;
     }
     buckets(view, |bucket| costs.get(&bucket.number()).copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use earlybird_persistence::Store;
+
+    use super::*;
+    use crate::cluster::ClusterOptions;
+
+    async fn node(name: &str, store: &Arc<dyn Store>) -> Arc<Cluster> {
+        let joined = Cluster::join(NodeId::from(name), ClusterOptions::default(), Arc::clone(store)).await;
+        joined.expect("the store answers")
+    }
+
+    #[tokio::test]
+    async fn a_rebalance_stops_when_another_node_has_become_the_coordinator() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let store = earlybird_persistence::open(&url).await.expect("the store opens");
+        let (ours, other) = (node("ours", &store).await, node("other", &store).await);
+        let rebalancing = ours.begin_rebalance().await.expect("nobody else does");
+        assert!(matches!(other.begin_rebalance().await, Err(CannotRebalance::Elsewhere)));
+        assert!(!rebalancing.lost().is_cancelled());
+        // As if the store had not heard of it in time.
+        while !other.lead().await.expect("the store answers") {
+            store
+                .lead(&ours.node, ours.incarnation, Duration::from_millis(1))
+                .await
+                .expect("the store answers");
+        }
+        rebalancing.lost().cancelled().await;
+        let planned = Move { bucket: 1, from: Some("ours".into()), to: "other".into() };
+        let told = |_: &MoveDone| panic!("no move is begun");
+        let done = carry_out(&ours, vec![planned], 4, rebalancing.lost(), told).await;
+        assert_eq!((done.moved, done.failed), (0, 0));
+        drop(rebalancing);
+        assert!(matches!(ours.begin_rebalance().await, Err(CannotRebalance::Elsewhere)));
+    }
 }

@@ -13,6 +13,7 @@ use futures::{Stream, StreamExt as _};
 use hashbrown::HashMap;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Status};
 
@@ -72,9 +73,11 @@ impl Ingress {
         let Planned { wire, moves, buckets } = ingress.plan_rebalance(request.max_moves).await?;
         let event = |event| Ok(v1::ApplyRebalanceResponse { event: Some(event) });
         let first = futures::stream::iter([event(apply_rebalance_response::Event::Plan(wire))]);
-        let rest = carried_out(ingress, moves, buckets, concurrency(request.concurrency), one_at_a_time);
+        let stop = one_at_a_time.lost().clone();
+        let rest =
+            carried_out(ingress, moves, buckets, concurrency(request.concurrency), stop, one_at_a_time);
         let rest = rest.map(move |news| {
-            event(match news {
+            event(match news? {
                 News::Progress(progress) => apply_rebalance_response::Event::Progress(progress),
                 News::Summary(summary) => apply_rebalance_response::Event::Summary(summary),
             })
@@ -119,14 +122,15 @@ impl Ingress {
         let buckets = weighed(&view, &loads);
         let mut moves = placement::place_orphans(&candidates(&view), &buckets);
         moves.retain(|planned| planned.from.as_deref() == Some(row.id.as_str()));
-        let news = carried_out(ingress, moves, buckets, concurrency(request.concurrency), ());
+        let never = CancellationToken::new();
+        let news = carried_out(ingress, moves, buckets, concurrency(request.concurrency), never, ());
         let event = |news| v1::DrainNodeResponse {
             event: Some(match news {
                 News::Progress(progress) => drain_node_response::Event::Progress(progress),
                 News::Summary(summary) => drain_node_response::Event::Summary(summary),
             }),
         };
-        Ok(news.map(move |news| Ok(event(news))).boxed())
+        Ok(news.map(move |news| Ok(event(news?))).boxed())
     }
 
     pub(super) async fn undrain_node(&self, name: &str) -> Result<v1::ClusterNode, Problem> {
@@ -142,14 +146,16 @@ impl Ingress {
     }
 }
 
-/// Carries out moves in a task that ends, after what is under way, when the caller goes away. `held` is kept until then.
+/// Carries out moves in a task that ends, after what is under way, when the caller goes away or at `stop`, which is told. `held`
+/// is kept until then.
 fn carried_out(
     ingress: &Arc<Ingress>,
     moves: Vec<Move>,
     buckets: Vec<placement::Bucket>,
     concurrency: usize,
+    stop: CancellationToken,
     held: impl Send + 'static,
-) -> Pin<Box<dyn Stream<Item = News> + Send>> {
+) -> Pin<Box<dyn Stream<Item = Result<News, Problem>> + Send>> {
     // A caller who reads slowly keeps no move waiting: there are no more messages than moves.
     let (sender, receiver) = mpsc::unbounded_channel();
     let ingress = Arc::clone(ingress);
@@ -160,7 +166,7 @@ fn carried_out(
         let (mut done, mut failed) = (0, 0);
         // In portions, so that a caller who went away is noticed between them.
         for portion in moves.chunks(concurrency) {
-            carry_out(&ingress.node.cluster, portion.to_vec(), concurrency, |finished: &MoveDone| {
+            carry_out(&ingress.node.cluster, portion.to_vec(), concurrency, &stop, |finished: &MoveDone| {
                 done += 1;
                 let error = finished.outcome.as_ref().err().map(ToString::to_string);
                 failed += u32::from(error.is_some());
@@ -168,16 +174,21 @@ fn carried_out(
                     made.push(finished.planned.clone());
                 }
                 // A caller who went away is noticed below.
-                drop(sender.send(News::Progress(v1::TransferProgress {
+                drop(sender.send(Ok(News::Progress(v1::TransferProgress {
                     r#move: Some(wire(&finished.planned, &buckets)),
                     error: error.unwrap_or_default(),
                     done,
                     failed,
                     total,
-                })));
+                }))));
             })
             .await;
             if sender.is_closed() {
+                return;
+            }
+            if stop.is_cancelled() && done < total {
+                // A caller who went away has no use for it.
+                drop(sender.send(Err(coordinator_changed(done, total))));
                 return;
             }
         }
@@ -191,9 +202,16 @@ fn carried_out(
             nodes: node_loads(&ingress.node.cluster.view(), &buckets, &made),
         };
         // A caller who went away has no use for it.
-        drop(sender.send(News::Summary(summary)));
+        drop(sender.send(Ok(News::Summary(summary))));
     });
     UnboundedReceiverStream::new(receiver).boxed()
+}
+
+fn coordinator_changed(done: u32, total: u32) -> Problem {
+    let message = format!(
+        "another node is the coordinator, or may be: stopped after {done} of {total} moves; what was moved stays there"
+    );
+    Problem::new(Reason::CoordinatorChanged, message)
 }
 
 fn wire(planned: &Move, buckets: &[placement::Bucket]) -> v1::BucketMove {

@@ -157,6 +157,8 @@ reasons! {
     PinConflict = "PIN_CONFLICT", FailedPrecondition;
     /// Another rebalance is under way.
     RebalanceInProgress = "REBALANCE_IN_PROGRESS", Aborted;
+    /// The node that rebalanced is not the coordinator any more, and has stopped between two moves.
+    CoordinatorChanged = "COORDINATOR_CHANGED", Aborted;
     /// The performance is still where it was, or with nobody for a moment.
     MoveFailed = "MOVE_FAILED", Unavailable;
     /// The payment provider has not told the outcome of a payment yet.
