@@ -227,6 +227,27 @@ impl State {
         (first.0.max(1)..).map_while(|number| self.order(OrderId(number)))
     }
 
+    /// The orders that are one payment at the provider, by number: those of the order's hold that were sent with its key, and
+    /// itself. Looks at every order.
+    pub fn orders_of_payment(&self, order: OrderId) -> impl Iterator<Item = OrderView<'_>> {
+        let payment = self.orders.find(order).map(|order| (order.hold, &order.payment_key));
+        let twins =
+            self.orders.iter().filter(move |(_, twin)| payment == Some((twin.hold, &twin.payment_key)));
+        twins.map(|(id, twin)| self.order_view(id, twin))
+    }
+
+    /// Whether the money of an order that is being paid goes back, or went back, by an earlier order: its hold was paid with
+    /// the same key before, and what was captured then came too late.
+    #[must_use]
+    pub fn is_payment_returned(&self, order: OrderId) -> bool {
+        let hold = self.orders.find(order).and_then(|order| self.holds.find(order.hold));
+        // Nearly every hold is paid once: then there is no other order to look for.
+        hold.is_some_and(|hold| hold.payments > 1)
+            && self
+                .orders_of_payment(order)
+                .any(|twin| matches!(twin.state, OrderStateName::Refunding | OrderStateName::Refunded))
+    }
+
     /// The orders whose payment the provider has not answered yet, by number.
     pub fn paying_orders(&self) -> impl Iterator<Item = OrderView<'_>> {
         self.orders.paying().iter().filter_map(|&id| self.order(id))

@@ -124,16 +124,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_number() {
-        for kind in [
-            DifferenceKind::Unsettled,
-            DifferenceKind::CapturedLate,
-            DifferenceKind::DepositReverted,
-            DifferenceKind::CapturedWithoutOrder,
-            DifferenceKind::OrderWithoutCapture,
-            DifferenceKind::Amount,
-            DifferenceKind::RefundUnknownToUs,
-            DifferenceKind::RefundUnknownToProvider,
-        ] {
+        for kind in DifferenceKind::ALL {
             assert_ne!(super::kind(kind), v1::payment_difference::Kind::Unspecified, "{kind}");
         }
     }

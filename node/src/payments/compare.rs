@@ -48,13 +48,15 @@ pub enum DifferenceKind {
     Unsettled,
     /// Captured, and the order was declined: it gets its seats after all, or its money back.
     CapturedLate,
+    /// Captured in another amount or currency than the declined order's, or some of it has gone back: the rest follows.
+    CapturedOtherwise,
     /// The bank took the deposit of a paid order back: its seats are freed.
     DepositReverted,
     /// Captured, and there is no order.
     CapturedWithoutOrder,
     /// Paid here, and nothing was captured.
     OrderWithoutCapture,
-    /// Another amount or another currency was captured.
+    /// Another amount or another currency was captured than a paid order's.
     Amount,
     /// The provider gave back more than our side knows of.
     RefundUnknownToUs,
@@ -64,9 +66,10 @@ pub enum DifferenceKind {
 
 impl DifferenceKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unsettled,
         Self::CapturedLate,
+        Self::CapturedOtherwise,
         Self::DepositReverted,
         Self::CapturedWithoutOrder,
         Self::OrderWithoutCapture,
@@ -81,6 +84,7 @@ impl DifferenceKind {
         match self {
             Self::Unsettled => "UNSETTLED",
             Self::CapturedLate => "CAPTURED_LATE",
+            Self::CapturedOtherwise => "CAPTURED_OTHERWISE",
             Self::DepositReverted => "DEPOSIT_REVERTED",
             Self::CapturedWithoutOrder => "CAPTURED_WITHOUT_ORDER",
             Self::OrderWithoutCapture => "ORDER_WITHOUT_CAPTURE",
@@ -93,7 +97,7 @@ impl DifferenceKind {
     /// Whether the node can set it right by itself. The others need somebody who finds out which side is wrong.
     #[must_use]
     pub fn is_repairable(self) -> bool {
-        matches!(self, Self::Unsettled | Self::CapturedLate | Self::DepositReverted)
+        matches!(self, Self::Unsettled | Self::CapturedLate | Self::CapturedOtherwise | Self::DepositReverted)
     }
 }
 
@@ -125,14 +129,13 @@ impl OrderFacts {
         let differ =
             |kind| Verdict::Differ(Difference { kind, ours_minor: self.balance_minor(), theirs_minor });
         let is_captured = theirs_minor > 0;
-        // Neither a settlement nor a late sale may take another sum for the seats: somebody has to look at it.
-        let is_another_amount = is_captured && record.is_some_and(|record| !self.is_of_amount(record));
         match self.state {
-            OrderStateName::Paying | OrderStateName::Declined if is_another_amount => {
-                differ(DifferenceKind::Amount)
-            }
             OrderStateName::Paying if is_captured => differ(DifferenceKind::Unsettled),
-            OrderStateName::Declined if is_captured => differ(DifferenceKind::CapturedLate),
+            OrderStateName::Declined if record.is_some_and(|record| self.is_all_captured(record)) => {
+                differ(DifferenceKind::CapturedLate)
+            }
+            // No late sale may take another sum for the seats.
+            OrderStateName::Declined if is_captured => differ(DifferenceKind::CapturedOtherwise),
             OrderStateName::Paying | OrderStateName::Declined => Verdict::Agree,
             // Nothing was charged, so there is no record. A refund that is under way is for its settlement.
             _ if self.amount_minor == 0 || self.state == OrderStateName::Refunding => Verdict::Agree,
@@ -158,6 +161,11 @@ impl OrderFacts {
             _ if self.is_reverted => None,
             _ => Some(DifferenceKind::OrderWithoutCapture),
         }
+    }
+
+    /// Whether the provider has captured what the order costs, and has all of it.
+    pub(super) fn is_all_captured(&self, record: &PaymentRecord) -> bool {
+        record.is_all_of(self.amount_minor, &self.currency)
     }
 
     fn is_of_amount(&self, record: &PaymentRecord) -> bool {
@@ -235,17 +243,17 @@ mod tests {
     #[test]
     fn orders_without_money_agree_unless_it_was_captured() {
         let captured = || Some(record(PaymentState::Captured, 1_000));
-        for (state, kind) in [
-            (OrderStateName::Paying, DifferenceKind::Unsettled),
-            (OrderStateName::Declined, DifferenceKind::CapturedLate),
+        for (state, kind, otherwise) in [
+            (OrderStateName::Paying, DifferenceKind::Unsettled, DifferenceKind::Unsettled),
+            (OrderStateName::Declined, DifferenceKind::CapturedLate, DifferenceKind::CapturedOtherwise),
         ] {
             check(&facts(state, 0), captured(), Some(kind));
             let more = PaymentRecord { amount_minor: 1_001, ..record(PaymentState::Captured, 1_001) };
-            check(&facts(state, 0), more, Some(DifferenceKind::Amount));
+            check(&facts(state, 0), more, Some(otherwise));
             let dollars = PaymentRecord { currency: "USD".into(), ..record(PaymentState::Captured, 1_000) };
-            check(&facts(state, 0), dollars, Some(DifferenceKind::Amount));
+            check(&facts(state, 0), dollars, Some(otherwise));
             // Some of it went back already.
-            check(&facts(state, 0), Some(record(PaymentState::Captured, 400)), Some(kind));
+            check(&facts(state, 0), Some(record(PaymentState::Captured, 400)), Some(otherwise));
             check(&facts(state, 0), None, None);
             check(&facts(state, 0), Some(record(PaymentState::Open, 1_000)), None);
             check(&facts(state, 0), Some(record(PaymentState::Cancelled, 0)), None);

@@ -4,7 +4,7 @@
 //!  ┌─► confirm ──captured, declined, an account to pay into──► word
 //!  │      │ unknown
 //!  │      ▼
-//!  │   ask ──captured, dead, cancelled, an account to pay into──► word
+//!  │   ask ──captured, if not in that sum, dead, cancelled, an account to pay into──► word
 //!  │      │ never heard of, still open, no answer
 //!  └──────┴ pause: a webhook ends it, or time, twice as long each time
 //! ```
@@ -16,6 +16,7 @@ use earlybird_engine::{OrderId, OrderStateName, RefundState, State};
 use tokio::time::Instant;
 
 use super::reference::confirm_key;
+use super::returning::is_nobodys;
 use super::under_way::{Task, Ticket};
 use super::{Charge, Confirmation, Deposit, GatewayError, PaymentRecord, PaymentState, Payments};
 use crate::shard::Shard;
@@ -26,6 +27,9 @@ pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 /// not exist. Longer than any call takes, so that none of ours is still on its way to the provider.
 const UNHEARD_OF_MAX: Duration = Duration::from_secs(60);
 
+/// Why an order is declined that was sent with a payment of another sum.
+pub(super) const ANOTHER_AMOUNT: &str = "PAYMENT_OF_ANOTHER_AMOUNT";
+
 /// Attempts without an answer under one key. The provider captures a payment key once, whatever the idempotency keys, so
 /// another key does no harm; and one that the provider holds for busy for ever would end nothing.
 const UNANSWERED_PER_KEY: u32 = 2;
@@ -35,6 +39,8 @@ const UNANSWERED_PER_KEY: u32 = 2;
 pub(super) enum Word {
     /// The money is ours.
     Captured,
+    /// Money was captured, and it is not what the order costs: another amount or currency, or part of it has gone back.
+    CapturedOtherwise(Box<PaymentRecord>),
     /// No money has moved, with the provider's reason.
     Declined(String),
     /// The buyer is to pay into an account.
@@ -100,14 +106,13 @@ impl Payments {
         let is_due = |state: &State| match task {
             Task::Payment(_, order) => is_in(state, *order, OrderStateName::Paying),
             Task::Reversion(_, order) => is_in(state, *order, OrderStateName::Paid),
+            Task::Return(_, order) => is_nobodys(state, *order),
             Task::Refund(_, refund) => {
                 state.refund(*refund).is_some_and(|refund| *refund.state == RefundState::Pending)
             }
         };
-        let (Task::Payment(performance, _) | Task::Reversion(performance, _) | Task::Refund(performance, _)) =
-            task;
         let look = |shard: &Arc<Shard>| shard.read(is_due).then_some(());
-        matches!(self.on_shard(performance, look).await, Ok(Some(())))
+        matches!(self.on_shard(task.performance(), look).await, Ok(Some(())))
     }
 
     /// Asks what became of a charge.
@@ -152,17 +157,23 @@ fn heard(charge: &Charge, record: PaymentRecord) -> Result<Heard, GatewayError> 
     if record.payment.order_reference != charge.payment.order_reference {
         return Ok(declined("PAYMENT_OF_ANOTHER_ORDER"));
     }
-    let is_same_amount = record.amount_minor == charge.amount_minor && record.currency == charge.currency;
-    if record.state == PaymentState::Open && !is_same_amount {
-        return Ok(declined("PAYMENT_OF_ANOTHER_AMOUNT"));
+    if record.payment != charge.payment {
+        return Err(record.mismatch(charge));
     }
-    record.check(charge)?;
+    let is_same_sum = record.amount_minor == charge.amount_minor && record.currency == charge.currency;
     Ok(match record.state {
-        PaymentState::Open => Heard::Open,
-        PaymentState::AwaitingDeposit(deposit) => Heard::Word(Word::AwaitingDeposit(deposit)),
-        PaymentState::Captured => Heard::Word(Word::Captured),
+        // Whatever it was to cost, nothing of it is here.
         PaymentState::Cancelled => declined("CANCELED"),
         PaymentState::Dead(reason) => declined(&reason),
+        PaymentState::Open if !is_same_sum => declined(ANOTHER_AMOUNT),
+        PaymentState::Open => Heard::Open,
+        PaymentState::Captured if record.is_all_of(charge.amount_minor, &charge.currency) => {
+            Heard::Word(Word::Captured)
+        }
+        PaymentState::Captured => Heard::Word(Word::CapturedOtherwise(Box::new(record))),
+        // Its time will be over, or somebody pays into it: either decides.
+        PaymentState::AwaitingDeposit(_) if !is_same_sum => return Err(record.mismatch(charge)),
+        PaymentState::AwaitingDeposit(deposit) => Heard::Word(Word::AwaitingDeposit(deposit)),
     })
 }
 
@@ -211,15 +222,25 @@ mod tests {
     #[test]
     fn a_record_of_something_else_never_captures() {
         let captured = || record(PaymentState::Captured);
-        check(PaymentRecord { amount_minor: 10, ..captured() }, None);
-        check(PaymentRecord { currency: "USD".into(), ..captured() }, None);
+        for otherwise in [
+            PaymentRecord { amount_minor: 10, balance_minor: 10, ..captured() },
+            PaymentRecord { currency: "USD".into(), ..captured() },
+            // Part of it has gone back.
+            PaymentRecord { balance_minor: 999, ..captured() },
+        ] {
+            let word = Word::CapturedOtherwise(Box::new(otherwise.clone()));
+            check(otherwise, Some(&Heard::Word(word)));
+        }
         let mut other_key = captured();
         other_key.payment.payment_key = "another".into();
         check(other_key, None);
         let mut other_order = captured();
         other_order.payment.order_reference = "order-2".into();
         check(other_order, Some(&declined("PAYMENT_OF_ANOTHER_ORDER")));
-        let cheap = PaymentRecord { amount_minor: 10, ..record(PaymentState::Open) };
-        check(cheap, Some(&declined("PAYMENT_OF_ANOTHER_AMOUNT")));
+        let cheap = |state| PaymentRecord { amount_minor: 10, ..record(state) };
+        check(cheap(PaymentState::Open), Some(&declined("PAYMENT_OF_ANOTHER_AMOUNT")));
+        // Nothing of it is here, whatever it was to cost.
+        check(cheap(PaymentState::Cancelled), Some(&declined("CANCELED")));
+        check(cheap(PaymentState::Dead("EXPIRED".into())), Some(&declined("EXPIRED")));
     }
 }

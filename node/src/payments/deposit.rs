@@ -141,7 +141,7 @@ impl Payments {
             |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order, OrderStateName::Paid));
         let Ok(Some(bill)) = self.on_shard(performance, look).await else { return };
         match self.close_account(&bill, REVERSION_MARK, ticket).await {
-            None | Some(Word::Captured) => return,
+            None | Some(Word::Captured | Word::CapturedOtherwise(_)) => return,
             Some(Word::Declined(_) | Word::AwaitingDeposit(_)) => {}
         }
         die_at("reversion-closed");
@@ -167,7 +167,7 @@ impl Payments {
             // It is asked before it is closed, and after: money that is there must not be sent back.
             match self.ask(&bill.charge).await {
                 Ok(Heard::Word(Word::Declined(_))) => return Some(Word::Declined(reason.to_owned())),
-                Ok(Heard::Word(Word::Captured)) => return Some(Word::Captured),
+                Ok(Heard::Word(word @ (Word::Captured | Word::CapturedOtherwise(_)))) => return Some(word),
                 Ok(Heard::Word(Word::AwaitingDeposit(_)) | Heard::Open | Heard::Nothing) => {
                     match self.permitted(self.gateway.cancel(&cancellation)).await {
                         Ok(()) => return Some(Word::Declined(reason.to_owned())),

@@ -186,6 +186,13 @@ pub enum GatewayError {
 }
 
 impl PaymentRecord {
+    /// Whether that sum was captured, and is there as a whole.
+    pub(super) fn is_all_of(&self, amount_minor: i64, currency: &str) -> bool {
+        self.state == PaymentState::Captured
+            && self.currency == currency
+            && [self.amount_minor, self.balance_minor] == [amount_minor; 2]
+    }
+
     /// Whether it is about this charge: the same payment, amount and currency.
     ///
     /// # Errors
@@ -194,12 +201,14 @@ impl PaymentRecord {
         let is_same = self.payment == charge.payment
             && self.amount_minor == charge.amount_minor
             && self.currency == charge.currency;
-        if is_same {
-            return Ok(());
-        }
+        if is_same { Ok(()) } else { Err(self.mismatch(charge)) }
+    }
+
+    /// The answer about something else than this charge, as an unknown outcome; the operator is told as well.
+    pub(super) fn mismatch(&self, charge: &Charge) -> GatewayError {
         metrics::counter!("earlybird_payments_mismatched_total").increment(1);
         tracing::error!(?charge, record = ?self, "the provider has another payment than the one that was asked for");
-        Err(GatewayError::indefinite("the provider answered about another payment, amount or currency"))
+        GatewayError::indefinite("the provider answered about another payment, amount or currency")
     }
 }
 

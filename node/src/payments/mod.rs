@@ -25,10 +25,12 @@ mod provider;
 pub mod reconcile;
 mod reference;
 mod refunding;
+mod returning;
 mod review;
 mod settlement;
 mod shards;
 mod toss;
+mod twins;
 mod under_way;
 pub mod webhooks;
 
@@ -268,6 +270,9 @@ impl Payments {
                     }
                     Task::Reversion(performance, order) => {
                         payments.run_reversion(performance, *order, &ticket).await;
+                    }
+                    Task::Return(performance, order) => {
+                        payments.run_return(performance, *order, &ticket).await;
                     }
                 }
             });

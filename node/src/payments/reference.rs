@@ -52,6 +52,11 @@ pub(super) fn deposit_close_key(order_reference: &str, order: OrderId, attempt: 
     format!("close:{order_reference}:{order}.{attempt}")
 }
 
+/// Key of an attempt at giving back what was captured for an order in another sum than its own.
+pub(super) fn return_key(order_reference: &str, order: OrderId, attempt: u32) -> String {
+    format!("return:{order_reference}:{order}.{attempt}")
+}
+
 /// What marks an account in the provider's books as closed by us, after the bank had taken its deposit back.
 pub(super) const REVERSION_MARK: &str = "deposit reverted";
 

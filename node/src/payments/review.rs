@@ -1,16 +1,17 @@
-//! Looks at one order and at the provider's record of it, and sets right what can be.
+//! Looks at one order and at the provider's record of its payment, and sets right what can be.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use earlybird_engine::{OrderId, RefundReason, State};
-use earlybird_persistence::PerformanceId;
+use earlybird_engine::{OrderId, OrderView, RefundReason, State};
+use earlybird_persistence as store;
+use earlybird_persistence::{PerformanceId, StoreError, UnixMillis, WebhookRow};
 
 use super::compare::{Difference, DifferenceKind, OrderFacts, Verdict};
 use super::reference::order_reference;
 use super::shards::NotOurs;
 use super::under_way::Task;
-use super::{GatewayError, PaymentName, Payments};
+use super::{GatewayError, PaymentName, Payments, twins};
 use crate::shard::Shard;
 
 /// How long a review waits for what it has set going.
@@ -21,10 +22,10 @@ const REPAIR_MAX: Duration = Duration::from_secs(20);
 pub(super) enum Reviewed {
     /// Both sides agree, or there is no such order here.
     Agrees,
-    /// They differed, and this set it right.
-    Repaired(Difference),
+    /// They differed, and this set it right. The order is the one whose money it is: one of the same payment.
+    Repaired(OrderId, Difference),
     /// They differ.
-    Differs(Difference),
+    Differs(OrderId, Difference),
     /// Another node owns the performance: nothing was compared, and the order is left to its owner.
     NotOurs,
 }
@@ -40,39 +41,60 @@ impl Payments {
         order: OrderId,
         repairs: bool,
     ) -> Result<Reviewed, GatewayError> {
-        let found = match self.verdict(performance, order).await? {
-            Ok(Verdict::Agree) => return Ok(Reviewed::Agrees),
-            Ok(Verdict::Differ(difference)) => difference,
+        let (order, found) = match self.verdict(performance, order).await? {
+            Ok((_, Verdict::Agree)) => return Ok(Reviewed::Agrees),
+            Ok((order, Verdict::Differ(difference))) => (order, difference),
             Err(NotOurs) => return Ok(Reviewed::NotOurs),
         };
         if !repairs || !found.kind.is_repairable() {
-            return Ok(Reviewed::Differs(found));
+            return Ok(Reviewed::Differs(order, found));
         }
         metrics::counter!("earlybird_payments_repaired_total", "kind" => found.kind.as_str()).increment(1);
         tracing::info!(%performance, %order, kind = %found.kind, "setting an order right");
         // What this sets going goes on when the wait ends.
         drop(tokio::time::timeout(REPAIR_MAX, self.repair(performance, order, found.kind)).await);
         Ok(match self.verdict(performance, order).await? {
-            Ok(Verdict::Agree) => Reviewed::Repaired(found),
-            Ok(Verdict::Differ(difference)) => Reviewed::Differs(difference),
+            Ok((_, Verdict::Agree)) => Reviewed::Repaired(order, found),
+            Ok((order, Verdict::Differ(difference))) => Reviewed::Differs(order, difference),
             Err(NotOurs) => Reviewed::NotOurs,
         })
     }
 
+    /// Lets the node that owns the performance look at an order, also after a crash, as if the provider had told of it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(super) async fn leave_to_owner(
+        &self,
+        performance: &PerformanceId,
+        order: OrderId,
+    ) -> Result<(), StoreError> {
+        let received_at = UnixMillis(self.clock.now().0);
+        let transmission_id = format!("review:{performance}:{order}:{}", received_at.0).into();
+        let (performance, order) = (performance.clone(), store::OrderId(order.0));
+        let row = WebhookRow { transmission_id, performance, order, received_at };
+        self.store.take_webhook(&row).await.map(drop)
+    }
+
+    /// What the provider's record of an order's payment says, and of which order.
     async fn verdict(
         &self,
         performance: &PerformanceId,
         order: OrderId,
-    ) -> Result<Result<Verdict, NotOurs>, GatewayError> {
+    ) -> Result<Result<(OrderId, Verdict), NotOurs>, GatewayError> {
         // What is not durable yet may be looked at: all that follows from it goes through the journal, behind it.
         let look = |shard: &Arc<Shard>| shard.read(|state| facts(performance, state, order));
-        let facts = match self.on_shard(performance, look).await {
-            Ok(Some(facts)) => facts,
-            Ok(None) => return Ok(Ok(Verdict::Agree)),
+        let orders = match self.on_shard(performance, look).await {
+            Ok(orders) => orders.unwrap_or_default(),
             Err(NotOurs) => return Ok(Err(NotOurs)),
         };
-        let record = self.permitted(self.gateway.find(&facts.payment)).await?;
-        Ok(Ok(facts.compare(record.as_ref())))
+        let Some((_, any)) = orders.first() else { return Ok(Ok((order, Verdict::Agree))) };
+        let record = self.permitted(self.gateway.find(&any.payment)).await?;
+        let owner = twins::owner(orders, record.as_ref());
+        Ok(
+            Ok(owner
+                .map_or((order, Verdict::Agree), |(owner, facts)| (owner, facts.compare(record.as_ref())))),
+        )
     }
 
     async fn repair(self: &Arc<Self>, performance: &PerformanceId, order: OrderId, kind: DifferenceKind) {
@@ -85,6 +107,9 @@ impl Payments {
             DifferenceKind::CapturedLate => {
                 self.capture_late(performance, order).await;
                 self.join_refund_of(performance, order).await;
+            }
+            DifferenceKind::CapturedOtherwise => {
+                self.join(Task::Return(performance.clone(), order)).await;
             }
             DifferenceKind::DepositReverted => {
                 self.join(Task::Reversion(performance.clone(), order)).await;
@@ -107,10 +132,10 @@ impl Payments {
     }
 }
 
-/// What our side says; none when there is no such order.
-fn facts(performance: &PerformanceId, state: &State, order: OrderId) -> Option<OrderFacts> {
-    let view = state.order(order)?;
-    Some(OrderFacts {
+/// What our side says of the orders that are one payment at the provider, this one among them; none when there is no such
+/// order.
+fn facts(performance: &PerformanceId, state: &State, order: OrderId) -> Option<Vec<(OrderId, OrderFacts)>> {
+    let facts = |view: OrderView<'_>| OrderFacts {
         payment: PaymentName {
             order_reference: order_reference(performance, view.hold),
             payment_key: view.payment_key.to_owned(),
@@ -120,6 +145,7 @@ fn facts(performance: &PerformanceId, state: &State, order: OrderId) -> Option<O
         refunded_minor: view.refunded_minor,
         currency: state.settings().currency.to_string(),
         is_deposit: view.deposit_deadline.is_some(),
-        is_reverted: state.refunds_of(order).any(|refund| refund.reason == RefundReason::DepositReverted),
-    })
+        is_reverted: state.refunds_of(view.order).any(|it| it.reason == RefundReason::DepositReverted),
+    };
+    Some(state.orders_of_payment(order).map(|view| (view.order, facts(view))).collect())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use earlybird_engine::{Action, OrderId, OrderStateName, RefundId, RefundState, State};
 use earlybird_persistence::PerformanceId;
 
-use super::confirming::{Bill, Word};
+use super::confirming::{ANOTHER_AMOUNT, Bill, Word};
 use super::reference::{REVERSION_MARK, order_reference, refund_mark};
 use super::refunding::{RefundWord, Repayment};
 use super::shards::Noted;
@@ -22,21 +22,27 @@ impl Payments {
         asks_first: bool,
         ticket: &Ticket,
     ) {
-        let look =
-            |shard: &Arc<Shard>| shard.read(|state| bill(performance, state, order, OrderStateName::Paying));
-        let Ok(Some(mut bill)) = self.on_shard(performance, look).await else { return };
+        let look = |shard: &Arc<Shard>| {
+            shard.read(|state| {
+                let bill = bill(performance, state, order, OrderStateName::Paying)?;
+                Some((bill, state.is_payment_returned(order)))
+            })
+        };
+        let Ok(Some((mut bill, is_returned))) = self.on_shard(performance, look).await else { return };
         die_at("pay-begun");
-        let Some(mut word) = self.word_on(&mut bill, asks_first, ticket).await else { return };
-        let is_deposit = matches!(word, Word::AwaitingDeposit(_));
-        if let Word::AwaitingDeposit(deposit) = word {
-            let Some(at_last) = self.word_on_deposit(performance, &bill, deposit, ticket).await else {
-                return;
-            };
-            word = at_last;
-        }
+        let first = if is_returned {
+            // The provider may have the money yet, but it is on its way back.
+            Some(Word::Declined("PAYMENT_RETURNED".to_owned()))
+        } else {
+            self.word_on(&mut bill, asks_first, ticket).await
+        };
+        let Some(first) = first else { return };
+        // Else it may change after the last question: a payment captured after all, a deposit taken back.
+        let is_captured = first == Word::Captured;
+        let Some(word) = self.last_word(performance, &bill, first, ticket).await else { return };
         die_at("pay-answered");
-        // What may have changed since the last question: a payment captured after all, a deposit taken back.
-        let may_change = is_deposit || matches!(word, Word::Declined(_));
+        // In another sum, it may be the money of another order, which gets its seats now, or is given it back.
+        let is_another_sum = matches!(&word, Word::Declined(reason) if reason == ANOTHER_AMOUNT);
         match word {
             Word::Captured => {
                 let noted = self.note(performance, Action::ConfirmPayment { order }).await;
@@ -50,12 +56,34 @@ impl Payments {
                 self.note(performance, Action::DeclinePayment { order, reason }).await;
             }
             // Another account instead of the first: the next run of the node takes it up.
-            Word::AwaitingDeposit(_) => return,
+            Word::AwaitingDeposit(_) | Word::CapturedOtherwise(_) => return,
         }
-        if may_change && ticket.has_news() {
+        if is_another_sum || (!is_captured && ticket.has_news()) {
             drop(self.review(performance, order, true).await);
         }
         die_at("pay-noted");
+    }
+
+    /// The word that ends a payment, from the first definite one.
+    async fn last_word(
+        &self,
+        performance: &PerformanceId,
+        bill: &Bill,
+        first: Word,
+        ticket: &Ticket,
+    ) -> Option<Word> {
+        let word = match first {
+            Word::AwaitingDeposit(deposit) => {
+                self.word_on_deposit(performance, bill, deposit, ticket).await?
+            }
+            word => word,
+        };
+        match word {
+            Word::CapturedOtherwise(record) => {
+                self.word_on_another_sum(performance, bill, &record, ticket).await
+            }
+            word => Some(word),
+        }
     }
 
     /// Returns the order, if its refund has ended for want of an account.
@@ -107,7 +135,9 @@ impl Payments {
             let Ok(Some(bill)) = self.on_shard(performance, look).await else { return None };
             match self.close_account(&bill, REVERSION_MARK, ticket).await? {
                 // It was paid into again, and that goes back as well.
-                Word::Captured => word = self.word_on_refund(repayment, true, ticket).await?,
+                Word::Captured | Word::CapturedOtherwise(_) => {
+                    word = self.word_on_refund(repayment, true, ticket).await?;
+                }
                 Word::Declined(_) | Word::AwaitingDeposit(_) => return Some(word),
             }
         }

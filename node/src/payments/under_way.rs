@@ -19,6 +19,19 @@ pub(super) enum Task {
     Refund(PerformanceId, RefundId),
     /// The order of a deposit that the bank took back.
     Reversion(PerformanceId, OrderId),
+    /// Money that was captured for a declined order, in another sum than its own.
+    Return(PerformanceId, OrderId),
+}
+
+impl Task {
+    /// Whose it is.
+    pub(super) fn performance(&self) -> &PerformanceId {
+        let (Self::Payment(performance, _)
+        | Self::Refund(performance, _)
+        | Self::Reversion(performance, _)
+        | Self::Return(performance, _)) = self;
+        performance
+    }
 }
 
 /// How far a settlement is.

@@ -19,7 +19,7 @@ pub(super) fn decide(
     if order.state != OrderStateName::Declined {
         return Err(Rejection::OrderState(order.state));
     }
-    if is_another_orders(state, id, order) {
+    if is_another_orders(state, id) {
         return Err(Rejection::OrderState(order.state));
     }
     if (has_coupon || order.coupon.is_none()) && are_seats_left(state, now, order) {
@@ -37,13 +37,8 @@ pub(super) fn decide(
 
 /// Whether the money is that of another order of the same hold. The provider has one payment for a key: when an order was
 /// declined and the next was sent with the same key, what was captured is what the next one was paid with.
-fn is_another_orders(state: &State, id: OrderId, order: &Order) -> bool {
-    state.orders.iter().any(|(other, twin)| {
-        other != id
-            && twin.hold == order.hold
-            && twin.payment_key == order.payment_key
-            && twin.state != OrderStateName::Declined
-    })
+fn is_another_orders(state: &State, id: OrderId) -> bool {
+    state.orders_of_payment(id).any(|twin| twin.order != id && twin.state != OrderStateName::Declined)
 }
 
 /// Whether nobody else has one of the seats: they are free, or the hold of the order lives on and is not used otherwise.
@@ -152,6 +147,31 @@ mod tests {
         assert_eq!(stage.act(CAPTURE), Err(Rejection::OrderState(OrderStateName::Declined)));
         stage.must(Action::ConfirmPayment { order: OrderId(2) });
         assert_eq!(stage.act(CAPTURE), Err(Rejection::OrderState(OrderStateName::Declined)));
+    }
+
+    /// The money of the first is on its way back when the second is sent with its key: it pays nothing.
+    #[test]
+    fn money_that_goes_back_pays_no_other_order() {
+        let mut stage = declined_after(Limits::default(), 100);
+        let pay_again = |stage: &mut Stage, payment_key: &str| {
+            stage.must(Action::BeginPayment {
+                buyer: "ann".into(),
+                hold: HoldId(1),
+                amount_minor: 200,
+                payment_key: payment_key.into(),
+                coupon: None,
+            })
+        };
+        pay_again(&mut stage, "another key");
+        stage.must(CAPTURE);
+        assert!(!stage.state.is_payment_returned(OrderId(2)));
+        stage.must(Action::DeclinePayment { order: OrderId(2), reason: "no cover".into() });
+        pay_again(&mut stage, "key");
+        assert!(stage.state.is_payment_returned(OrderId(3)));
+        let of_key: Vec<_> = stage.state.orders_of_payment(OrderId(3)).map(|order| order.order).collect();
+        assert_eq!(of_key, [OrderId(1), OrderId(3)]);
+        stage.must(Action::CompleteRefund { refund: RefundId(1) });
+        assert!(stage.state.is_payment_returned(OrderId(3)));
     }
 
     fn paid_again_with(payment_key: &str) -> Stage {

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use earlybird_engine::{HoldId, OrderId, Timestamp};
-use earlybird_persistence::{OrderRow, PerformanceId, StoreError, UnixMillis, WebhookRow};
+use earlybird_persistence::{OrderRow, PerformanceId, StoreError};
 use futures::{StreamExt as _, stream};
 
 pub(crate) use self::job::Reconciliation;
@@ -135,13 +135,13 @@ impl Payments {
         };
         let mut reviews = stream::iter(suspects).map(review).buffer_unordered(AT_ONCE_MAX);
         while let Some((performance, order, payment, reviewed)) = reviews.next().await {
-            let (difference, is_repaired) = match reviewed {
+            let (order, difference, is_repaired) = match reviewed {
                 Ok(Reviewed::Agrees) => continue,
-                Ok(Reviewed::Repaired(difference)) => (difference, true),
-                Ok(Reviewed::Differs(difference)) => (difference, false),
+                Ok(Reviewed::Repaired(order, difference)) => (order, difference, true),
+                Ok(Reviewed::Differs(order, difference)) => (order, difference, false),
                 Ok(Reviewed::NotOurs) => {
                     if repairs {
-                        self.leave_to_owner(performance, order).await?;
+                        self.leave_to_owner(&performance, order).await?;
                     }
                     summary.add_elsewhere();
                     continue;
@@ -156,15 +156,6 @@ impl Payments {
             summary.add(Finding { order: Some((performance, order)), payment, difference, is_repaired });
         }
         Ok(())
-    }
-
-    /// Lets the node that owns the performance look at an order, as if the provider had told of it.
-    async fn leave_to_owner(&self, performance: PerformanceId, order: OrderId) -> Result<(), StoreError> {
-        let received_at = UnixMillis(self.clock.now().0);
-        let transmission_id = format!("reconcile:{performance}:{order}:{}", received_at.0).into();
-        let order = earlybird_persistence::OrderId(order.0);
-        let row = WebhookRow { transmission_id, performance, order, received_at };
-        self.store.take_webhook(&row).await.map(drop)
     }
 
     /// Payments that moved in the window and belong to no order that began in it: to an earlier one, or to none.

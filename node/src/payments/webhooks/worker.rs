@@ -110,7 +110,7 @@ impl Webhooks {
         match self.payments.review(&row.performance, order, true).await {
             // Its owner finds it in the same store.
             Ok(Reviewed::NotOurs) => return false,
-            Ok(Reviewed::Differs(difference)) => {
+            Ok(Reviewed::Differs(order, difference)) => {
                 tracing::warn!(
                     performance = %row.performance, %order, ?difference,
                     "an order and the provider's record of it differ"

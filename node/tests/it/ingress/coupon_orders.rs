@@ -13,6 +13,12 @@ use super::house::*;
 /// A house with a campaign that takes so much off and returns its coupons on a refund.
 async fn house_with(discount: Discount) -> (House, CouponsClient<Channel>) {
     let house = House::open().await;
+    let coupons = spring(&house, discount).await;
+    (house, coupons)
+}
+
+/// A campaign that takes so much off and returns its coupons on a refund.
+pub(super) async fn spring(house: &House, discount: Discount) -> CouponsClient<Channel> {
     let mut coupons = CouponsClient::new(house.server.channel());
     let campaign = v1::Campaign {
         display_name: "Spring".into(),
@@ -28,10 +34,10 @@ async fn house_with(discount: Discount) -> (House, CouponsClient<Channel>) {
         request_id: request_id(),
     };
     coupons.create_campaign(request).await.expect("a good campaign");
-    (house, coupons)
+    coupons
 }
 
-async fn issue(coupons: &mut CouponsClient<Channel>, member: &str) -> String {
+pub(super) async fn issue(coupons: &mut CouponsClient<Channel>, member: &str) -> String {
     let request = v1::IssueCouponRequest {
         campaign: "campaigns/spring".into(),
         member_id: member.into(),
@@ -46,7 +52,7 @@ async fn state(coupons: &mut CouponsClient<Channel>, name: &str) -> (CouponState
     (coupon.state(), coupon.order)
 }
 
-fn pay(hold: &v1::Hold, amount_minor: i64, coupon: &str, key: &str) -> v1::PayHoldRequest {
+pub(super) fn pay(hold: &v1::Hold, amount_minor: i64, coupon: &str, key: &str) -> v1::PayHoldRequest {
     v1::PayHoldRequest { amount_minor, coupon: coupon.into(), ..pay_request(hold, key) }
 }
 

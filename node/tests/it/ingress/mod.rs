@@ -13,6 +13,7 @@ mod orders;
 mod paying;
 mod reconciling;
 mod refunds;
+mod repeated_keys;
 mod replays;
 mod seating;
 mod session;

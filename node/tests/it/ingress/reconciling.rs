@@ -15,7 +15,10 @@ use super::paying::Shop;
 use crate::support::run;
 
 /// What a comparison of the last hour says.
-async fn reconcile(shop: &Shop, repair: bool) -> (Vec<v1::PaymentDifference>, v1::ReconcileSummary) {
+pub(super) async fn reconcile(
+    shop: &Shop,
+    repair: bool,
+) -> (Vec<v1::PaymentDifference>, v1::ReconcileSummary) {
     let now = SystemTime::now();
     let hour = Duration::from_secs(3_600);
     let request = v1::ReconcileRequest {
@@ -188,7 +191,7 @@ async fn a_window_must_be_one() {
 
 impl Shop {
     /// Does something at the provider that the node does not know of.
-    async fn by_hand(&self, path: &str, body: &Value) {
+    pub(super) async fn by_hand(&self, path: &str, body: &Value) {
         let url = format!("{}/v1/payments/{path}", self.simulator.url());
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let call = client.post(url).basic_auth(toss_sim::SECRET_KEY, Some("")).json(body);

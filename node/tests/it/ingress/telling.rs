@@ -8,7 +8,7 @@ use super::paying::{Shop, reference};
 use crate::support::exchange;
 
 /// Sends what the provider would, or would not; returns the status.
-async fn send(shop: &Shop, transmission_id: Option<&str>, body: &str) -> u16 {
+pub(super) async fn send(shop: &Shop, transmission_id: Option<&str>, body: &str) -> u16 {
     let host = shop.house.server.http();
     let id = transmission_id.map(|id| format!("tosspayments-webhook-transmission-id: {id}\r\n"));
     let request = format!(
@@ -19,7 +19,8 @@ async fn send(shop: &Shop, transmission_id: Option<&str>, body: &str) -> u16 {
     exchange(host, request.as_bytes()).await.0
 }
 
-fn changed(order_reference: &str, payment_key: &str, status: &str) -> String {
+/// A webhook about a payment.
+pub(super) fn changed(order_reference: &str, payment_key: &str, status: &str) -> String {
     serde_json::json!({
         "eventType": "PAYMENT_STATUS_CHANGED",
         "createdAt": "2026-01-31T09:30:15.000000",

@@ -33,6 +33,9 @@ const STEPS: [(&str, u32); 8] = [
 ];
 /// Each step of late money.
 const LATE_STEPS: [&str; 4] = ["late-reserved", "lane-decided", "lane-committed", "late-noted"];
+/// Each step of an order that was sent with the payment of an earlier one.
+const REPEATED_STEPS: [&str; 5] =
+    ["pay-begun", "return-answered", "pay-answered", "late-reserved", "pay-noted"];
 /// Buyers of a round.
 const BUYERS: u32 = 4;
 
@@ -102,7 +105,11 @@ async fn buy(buyer: Buyer, number: u32, coupon: String, gives_back: bool) -> (St
     (coupon, None)
 }
 
-on_both_stores!(a_kill_at_any_step_loses_no_coupon, late_money_with_a_coupon_buys_seats_or_goes_back);
+on_both_stores!(
+    a_kill_at_any_step_loses_no_coupon,
+    late_money_with_a_coupon_buys_seats_or_goes_back,
+    money_in_another_sum_buys_the_seats_of_the_order_of_that_sum,
+);
 
 async fn a_kill_at_any_step_loses_no_coupon(shop: Shop) {
     let (fair, mut server) = Fair::open(shop).await;
@@ -171,6 +178,34 @@ async fn late_money_with_a_coupon_buys_seats_or_goes_back(shop: Shop) {
         println!("{step}: settled");
         fair.shop.let_provider(|behaviour| behaviour.webhooks.url = None);
         orders += 3;
+    }
+    fair.shop.close(server).await;
+}
+
+/// A key that was declined, and captured all the same, is brought again without the coupon.
+async fn money_in_another_sum_buys_the_seats_of_the_order_of_that_sum(shop: Shop) {
+    let (fair, mut server) = Fair::open(shop).await;
+    let mut orders = 0;
+    for (seat, step) in (0..).zip(REPEATED_STEPS) {
+        let ann = format!("ann-{seat}");
+        let (coupon, key) = (fair.issue(&ann).await, format!("sim.done-REJECT_CARD_PAYMENT.{ann}"));
+        let buyer = fair.buyer(&ann);
+        let (hold, price_minor) = buyer.hold(&[seat]).await;
+        let declined = buyer.pay_with(&(hold.clone(), price_minor - DISCOUNT_MINOR), &coupon, &key).await;
+        assert_eq!(reason(&declined.expect_err("it says no")), "PAYMENT_DECLINED");
+        assert!(server.terminate().await.0.success());
+
+        let mut failing = fair.shop.site.start_failing(&format!("{step}=return")).await;
+        let again = tokio::spawn(async move { buyer.pay(&(hold, price_minor), &key).await });
+        assert_eq!(failing.ended().await.signal(), Some(Signal::KILL.as_raw()), "{step}");
+        server = fair.shop.site.start().await;
+        let declined = again.await.expect("no panic").expect_err("it is of another sum");
+        assert_eq!(reason(&declined), "PAYMENT_DECLINED", "{step}");
+        let order = fair.shop.until_order(orders + 1, |order| order.state() == State::Paid).await;
+        assert!(order.captured_late);
+        fair.assert_used_by(&coupon, Some(&order)).await;
+        println!("{step}: settled");
+        orders += 2;
     }
     fair.shop.close(server).await;
 }
