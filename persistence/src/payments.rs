@@ -70,7 +70,8 @@ impl std::fmt::Debug for RefundAccount {
 /// Payments beside the orders. None of it is fenced: it holds the provider's words, which are true whoever writes them down.
 #[async_trait]
 pub trait PaymentStore {
-    /// Keeps what the provider has told. Returns whether it is new; once this has returned, it is durable.
+    /// Keeps what the provider has told, unless it came before or two tellings of the order wait to be looked at already.
+    /// Returns whether it was kept; once this has returned, it is durable.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: it may be kept all the same; do it again.

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_cluster.sql"),
     include_str!("../../migrations/postgres/0009_cancellation.sql"),
     include_str!("../../migrations/postgres/0010_refund_accounts.sql"),
+    include_str!("../../migrations/postgres/0011_webhooks_by_order.sql"),
 ];
 
 /// One node at a time migrates a database; the number is this project's choice ("earlybrd" in ASCII).

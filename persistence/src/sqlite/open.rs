@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0008_cluster.sql"),
     include_str!("../../migrations/sqlite/0009_cancellation.sql"),
     include_str!("../../migrations/sqlite/0010_refund_accounts.sql"),
+    include_str!("../../migrations/sqlite/0011_webhooks_by_order.sql"),
 ];
 
 /// How large the write-ahead log grows before it is folded into the file, in pages of 4 KiB. Four times SQLite's own

@@ -153,6 +153,7 @@ conformance! {
     },
     payments::{
         a_webhook_is_taken_once,
+        two_webhooks_of_an_order_wait_at_most,
         webhooks_that_were_looked_at_are_forgotten,
         an_account_is_found_by_its_order_and_its_reference,
         a_refund_account_is_kept_until_it_is_forgotten,

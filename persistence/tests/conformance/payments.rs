@@ -44,13 +44,27 @@ pub(crate) async fn a_webhook_is_taken_once(fixture: &Fixture) {
     assert!(!store.take_webhook(&webhook("t-1", 40)).await.unwrap(), "it was looked at");
 }
 
+/// I13.
+pub(crate) async fn two_webhooks_of_an_order_wait_at_most(fixture: &Fixture) {
+    let store = &fixture.store;
+    for (name, is_kept) in [("t-1", true), ("t-2", true), ("t-3", false)] {
+        assert_eq!(store.take_webhook(&webhook(name, 10)).await.unwrap(), is_kept, "{name}");
+    }
+    let other_order = WebhookRow { order: OrderId(8), ..webhook("t-4", 10) };
+    assert!(store.take_webhook(&other_order).await.unwrap());
+    let elsewhere = WebhookRow { performance: "aida".into(), ..webhook("t-5", 10) };
+    assert!(store.take_webhook(&elsewhere).await.unwrap());
+    store.settle_webhook("t-1").await.unwrap();
+    assert!(store.take_webhook(&webhook("t-3", 20)).await.unwrap(), "there is room again");
+}
+
 pub(crate) async fn webhooks_that_were_looked_at_are_forgotten(fixture: &Fixture) {
     let store = &fixture.store;
-    for (name, at) in [("old", 10), ("open", 10), ("new", 20)] {
+    for (name, at, is_handled) in [("old", 10, true), ("new", 20, true), ("open", 10, false)] {
         store.take_webhook(&webhook(name, at)).await.unwrap();
-    }
-    for name in ["old", "new"] {
-        store.settle_webhook(name).await.unwrap();
+        if is_handled {
+            store.settle_webhook(name).await.unwrap();
+        }
     }
     assert_eq!(store.forget_webhooks(UnixMillis(20)).await.unwrap(), 1);
     assert!(store.take_webhook(&webhook("old", 30)).await.unwrap(), "forgotten");

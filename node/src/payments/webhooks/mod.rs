@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Invariants: a webhook is a hint, and nothing is done because of what it says. It is answered with 200 only once nothing
-//! of it can be lost: it is kept, or it says what is durable here already. Repeats, late and reordered ones do no harm,
+//! of it can be lost: it is kept, or its order will be looked at anyway, or it says what is durable here already. Repeats, late and reordered ones do no harm,
 //! since all that follows from one is to ask the provider.
 
 mod endpoint;
@@ -39,7 +39,7 @@ const TRANSMISSION_BYTES_MAX: usize = 200;
 pub enum Received {
     /// It will be looked at, or says nothing new.
     Taken,
-    /// It came before.
+    /// It came before, or two of its order wait to be looked at already.
     Repeated,
     /// It is about nothing of ours.
     Ignored,
@@ -86,8 +86,8 @@ pub struct Webhooks {
     payments: Arc<Payments>,
     /// Something was kept that is to be looked at.
     news: Notify,
-    /// Transmissions that are being looked at.
-    looking: Mutex<HashSet<Box<str>>>,
+    /// Orders that are being looked at.
+    looking: Mutex<HashSet<(PerformanceId, store::OrderId)>>,
 }
 
 impl Webhooks {
@@ -180,8 +180,8 @@ impl Webhooks {
         let received_at = UnixMillis(self.clock.now().0);
         let order = store::OrderId(order.0);
         let row = WebhookRow { transmission_id: transmission_id.into(), performance, order, received_at };
-        let is_new = self.store.take_webhook(&row).await?;
+        let is_kept = self.store.take_webhook(&row).await?;
         self.news.notify_one();
-        Ok(if is_new { Received::Taken } else { Received::Repeated })
+        Ok(if is_kept { Received::Taken } else { Received::Repeated })
     }
 }

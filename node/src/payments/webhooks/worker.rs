@@ -6,7 +6,8 @@
 //!     └ after a while: from the beginning, for those that were left open
 //! ```
 //!
-//! Invariant: no webhook waits for another to be answerable.
+//! Invariants: no webhook waits for one of another order to be answerable. Of one order they are looked at one after the
+//! other, so while two wait, one of them is looked at after whatever is told now (I13).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,8 +93,9 @@ impl Webhooks {
     }
 
     async fn look_at(&self, row: WebhookRow) {
-        // One that takes long is met again by the next reading.
-        if !self.looking.lock().insert(row.transmission_id.clone()) {
+        // It, or the next of its order, is met again by the next reading.
+        let order = (row.performance.clone(), row.order);
+        if !self.looking.lock().insert(order.clone()) {
             return;
         }
         let is_done = timeout(LOOK_MAX, self.is_reviewed(&row)).await.unwrap_or(false);
@@ -101,7 +103,7 @@ impl Webhooks {
         if is_done && let Err(error) = self.store.settle_webhook(&row.transmission_id).await {
             tracing::debug!(%error, "cannot note that a webhook was looked at");
         }
-        self.looking.lock().remove(&row.transmission_id);
+        self.looking.lock().remove(&order);
     }
 
     /// Looks at one order. Returns whether it is done with.

@@ -127,11 +127,15 @@ async fn webhooks_that_cannot_be_looked_at_keep_no_other_waiting() {
         failure(shop.pay(&hold, key).await);
         holds.push(hold);
     }
-    // More than are read at a time.
     for number in 0..120 {
         let body = changed(&reference(&holds[0]), stuck, "DONE");
         assert_eq!(send(&shop, Some(&format!("stuck-{number}")), &body).await, 200);
     }
+    // I13: of one order two wait at most, whatever the endpoint is told.
+    let told = async |outcome: &str| {
+        shop.house.metric(&format!("earlybird_webhooks_total{{outcome=\"{outcome}\"}}")).await
+    };
+    assert_eq!((told("taken").await, told("repeated").await), (2.0, 118.0));
     let body = changed(&reference(&holds[1]), late, "DONE");
     assert_eq!(send(&shop, Some("late"), &body).await, 200);
     shop.until(2, State::Paid).await;
