@@ -216,7 +216,7 @@ fn job_kinds(
     directory: &Arc<Directory>,
     payments: &Arc<Payments>,
 ) -> Vec<Arc<dyn JobKind>> {
-    let reconciliation = Reconciliation { payments: Arc::clone(payments), every: options.reconcile_every };
+    let reconciliation = Reconciliation::new(Arc::clone(payments), options.reconcile_every);
     let cancellation = Cancellation {
         directory: Arc::downgrade(directory),
         store: Arc::clone(store),

@@ -87,6 +87,12 @@ impl Options {
         Some(Self { store: Some(store), ..Self::default() })
     }
 
+    /// The store's address for a server with that folder.
+    fn store_in(&self, folder: &TempDir) -> String {
+        let own = || format!("sqlite://{}", folder.path().join("earlybird.db").display());
+        self.store.clone().unwrap_or_else(own)
+    }
+
     /// Paying through a simulated provider, unless it is set otherwise.
     pub(crate) fn paying_through(mut self, provider: &Simulator) -> Self {
         let settings = paying_through(provider).map(|(name, value)| (name.to_owned(), value));
@@ -134,6 +140,11 @@ impl Server {
     /// A file of the server's folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The address of its store. A file has one user at a time.
+    pub(crate) fn store(&self) -> String {
+        self.options.store_in(&self.folder)
     }
 
     /// What the server has logged.
@@ -263,7 +274,7 @@ pub(crate) async fn exchange(address: &str, request: &[u8]) -> (u16, String, Vec
 
 async fn launch(folder: &TempDir, options: &Options, grpc: &str, http: &str) -> (Child, Ready) {
     let file = |name: &str| folder.path().join(name).display().to_string();
-    let store = options.store.clone().unwrap_or_else(|| format!("sqlite://{}", file("earlybird.db")));
+    let store = options.store_in(folder);
     let ready_file = file("ready.json");
     let _ = std::fs::remove_file(&ready_file);
     let log = std::fs::File::options().create(true).append(true).open(file("log")).expect("a log");

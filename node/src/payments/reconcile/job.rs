@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earlybird_engine::Timestamp;
-use earlybird_persistence::{JobId, JobProgress, JobRow, StoreError};
+use earlybird_persistence::{JobId, JobProgress, JobRow, OrderFilter, StoreError};
+use tokio::sync::OnceCell;
 
 use super::ReconcileError;
 use crate::jobs::{Arguments, Due, JobKind, Step, StepError};
@@ -16,17 +17,47 @@ const SLICE_MS: u64 = 10 * 60 * 1_000;
 /// The last minutes are left for the next run: what is under way differs for a moment.
 const SETTLED_AFTER_MS: u64 = 2 * 60 * 1_000;
 
+/// How many runs are made up for, the latest included: what is older is for operators, who have `earlybird reconcile`.
+const RUNS_MADE_UP: u64 = 24;
+
 /// The kind.
 pub(crate) struct Reconciliation {
-    pub(crate) payments: Arc<Payments>,
-    /// How often it is due. Each run looks back over twice that, so that one which was missed is made up for.
-    pub(crate) every: Duration,
+    payments: Arc<Payments>,
+    /// How often it is due. Each run looks back over twice that, so that what differed for a moment is seen again.
+    every: Duration,
+    /// Before it there is nothing to compare, in milliseconds.
+    since_ms: OnceCell<u64>,
 }
 
 impl Reconciliation {
+    /// Runs so often.
+    pub(crate) fn new(payments: Arc<Payments>, every: Duration) -> Self {
+        Self { payments, every, since_ms: OnceCell::new() }
+    }
+
+    /// Where there was no order at the first look, nothing of earlier runs is made up for.
+    async fn since_ms(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let look = async || {
+            let orders = self.payments.store.list_orders(&OrderFilter::default(), None, 1).await?;
+            let since_ms = if orders.is_empty() { now.0.saturating_sub(self.every_ms()) } else { 0 };
+            Ok::<_, StoreError>(since_ms)
+        };
+        self.since_ms.get_or_try_init(look).await.copied()
+    }
+
     fn every_ms(&self) -> u64 {
         u64::try_from(self.every.as_millis()).unwrap_or(u64::MAX).max(1)
     }
+
+    fn due_at(&self, at_ms: u64) -> Due {
+        Due { id: JobId::from(format!("{}-{at_ms}", self.name())), arguments: Arguments::new() }
+    }
+}
+
+/// When the latest runs were due, the oldest first: also those at which no node ran.
+fn due_times(now: Timestamp, every_ms: u64) -> impl Iterator<Item = u64> {
+    let latest = now.0 / every_ms;
+    (latest.saturating_sub(RUNS_MADE_UP - 1)..=latest).map(move |run| run * every_ms)
 }
 
 /// When the run of that name was due.
@@ -50,8 +81,9 @@ impl JobKind for Reconciliation {
         if !self.payments.has_books() {
             return Ok(Vec::new());
         }
-        let due_at = now.0 / self.every_ms() * self.every_ms();
-        Ok(vec![Due { id: JobId::from(format!("{}-{due_at}", self.name())), arguments: Arguments::new() }])
+        let since_ms = self.since_ms(now).await?;
+        let due = due_times(now, self.every_ms()).filter(|at_ms| *at_ms > since_ms);
+        Ok(due.map(|at_ms| self.due_at(at_ms)).collect())
     }
 
     async fn step(&self, job: &JobRow, _: &Arguments) -> Result<Step, StepError> {
@@ -121,6 +153,15 @@ impl From<ReconcileError> for StepError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// However long no node ran, what happened meanwhile is compared, up to a bound.
+    #[test]
+    fn runs_that_were_missed_are_due() {
+        let due = |now| due_times(Timestamp(now), 1_000).collect::<Vec<_>>();
+        assert_eq!(due(2_999), [0, 1_000, 2_000]);
+        let day = due(100_500);
+        assert_eq!((day.len(), day.first(), day.last()), (24, Some(&77_000), Some(&100_000)));
+    }
 
     #[test]
     fn a_cursor_is_read_as_it_was_written() {

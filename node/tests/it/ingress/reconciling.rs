@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use earlybird_persistence::{CreateOutcome, NewJob, UnixMillis};
 use earlybird_proto::v1;
+use earlybird_proto::v1::job::State as JobState;
+use earlybird_proto::v1::jobs_client::JobsClient;
 use earlybird_proto::v1::order::State;
 use earlybird_proto::v1::payment_difference::Kind;
 use earlybird_proto::v1::payments_client::PaymentsClient;
@@ -175,6 +178,48 @@ async fn the_command_line_tells_it_by_its_exit_code() {
     let failed = run(&arguments).await;
     assert_eq!(failed.status.code(), Some(2));
     assert!(failed.stdout.is_empty() && !failed.stderr.is_empty());
+}
+
+/// By the calendar: also the runs at which no node was there.
+#[tokio::test]
+async fn a_run_that_is_due_repairs_late_money() {
+    let mut shop = Shop::open().await;
+    let hold = shop.house.hold("alice", &[0]).await.expect("a free seat");
+    failure(shop.pay(&hold, "sim.done-REJECT_CARD_PAYMENT.1").await);
+    let mut jobs = JobsClient::new(shop.house.server.channel());
+    let mut runs = async || {
+        let request = v1::ListJobsRequest { page_size: 1_000, ..Default::default() };
+        let jobs = jobs.list_jobs(request).await.expect("a page").into_inner().jobs;
+        jobs.iter().filter(|job| job.kind == "reconcile").count()
+    };
+    assert!(runs().await <= 2, "there was nothing to compare before");
+
+    // What happened a moment ago is left to the next run. It is made now, and looks as far as this moment.
+    shop.house.server.kill9().await;
+    let due_at = SystemTime::now() + Duration::from_secs(300);
+    let due_at_ms = due_at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
+    let name = format!("reconcile-{due_at_ms}");
+    let store = earlybird_persistence::open(&shop.house.server.store()).await.expect("nobody else has it");
+    let job = NewJob {
+        id: name.as_str().into(),
+        kind: "reconcile".into(),
+        arguments: "{}".into(),
+        request: None,
+        created_at: UnixMillis(0),
+    };
+    assert_eq!(store.create_job(&job).await.expect("it is taken"), CreateOutcome::Created);
+    drop(store);
+    shop.house.server.restart().await;
+    let mut jobs = JobsClient::new(shop.house.server.channel());
+    eventually("the run ends", async || {
+        let request = v1::GetJobRequest { name: format!("jobs/{name}") };
+        let job = jobs.get_job(request).await.ok()?.into_inner();
+        (job.state() == JobState::Succeeded).then_some(())
+    })
+    .await;
+    assert_eq!(shop.until(1, State::Paid).await.seats_left, [0]);
+    assert_eq!(shop.books(), (STALLS_MINOR, 0));
+    assert!(runs().await > 24, "those at which no node was there are made up for");
 }
 
 #[tokio::test]
