@@ -57,10 +57,14 @@ macro_rules! campaign_queries {
 
         pub(crate) async fn birthday_campaigns(
             connection: &mut $connection,
+            now: UnixMillis,
+            after: Option<&CampaignId>,
             limit: usize,
         ) -> Result<Vec<CampaignRow>, StoreError> {
-            let query =
-                sqlx::query_as(include_str!("../sql/shared/birthday_campaigns.sql")).bind(page_limit(limit));
+            let query = sqlx::query_as(include_str!("../sql/shared/birthday_campaigns.sql"))
+                .bind(saturating(now.0))
+                .bind(after.map_or("", CampaignId::as_str))
+                .bind(page_limit(limit));
             query.fetch_all(connection).await.map_err(store_error)?.into_iter().map(rows::campaign).collect()
         }
 

@@ -173,11 +173,17 @@ pub trait CouponStore {
         limit: usize,
     ) -> Result<Vec<CampaignRow>, StoreError>;
 
-    /// Up to `limit` of the campaigns whose coupons are issued on birthdays, by id.
+    /// Up to `limit` of the campaigns whose coupons are issued on birthdays and that have not ended by `now`, by id, those
+    /// after the given one (exclusive).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    async fn birthday_campaigns(&self, limit: usize) -> Result<Vec<CampaignRow>, StoreError>;
+    async fn birthday_campaigns(
+        &self,
+        now: UnixMillis,
+        after: Option<&CampaignId>,
+        limit: usize,
+    ) -> Result<Vec<CampaignRow>, StoreError>;
 
     /// Sets when a campaign ends, and returns it; none when there is none.
     ///

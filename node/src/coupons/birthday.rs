@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use earlybird_engine::Timestamp;
 use earlybird_persistence::{
-    BuyerId, JobId, JobProgress, JobRow, MemberFilter, MonthDay, StoreError, UnixMillis,
+    BuyerId, JobId, JobProgress, JobRow, MemberFilter, MonthDay, NewCampaign, StoreError, UnixMillis,
 };
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
@@ -17,8 +17,8 @@ use crate::jobs::{Arguments, Due, JobKind, Step, StepError, argument, only};
 
 /// How many days are made up for, today included.
 const DAYS_MADE_UP: i64 = 3;
-/// Birthday campaigns at once.
-const CAMPAIGNS_MAX: usize = 100;
+/// Birthday campaigns of one page.
+const CAMPAIGNS_PAGE: usize = 100;
 /// How often the store is asked which campaigns there are.
 const LOOK_EVERY_MS: u64 = 10_000;
 
@@ -82,12 +82,10 @@ impl JobKind for Birthday {
         }
         let dates = self.options.dates_due(now);
         let mut due = Vec::new();
-        for campaign in self.issuer.store.birthday_campaigns(CAMPAIGNS_MAX).await? {
-            let campaign = campaign.campaign;
-            let is_over = |at: UnixMillis| campaign.ends_at.is_some_and(|ends_at| ends_at <= at);
-            // A campaign begins with the first morning that it sees, and one that has ended issues nothing.
+        for campaign in self.campaigns(UnixMillis(now.0)).await? {
+            // A campaign begins with the first morning that it sees.
             let begins_at = campaign.created_at.max(campaign.opens_at);
-            for (date, at) in dates.iter().filter(|(_, at)| begins_at <= *at && !is_over(UnixMillis(now.0))) {
+            for (date, at) in dates.iter().filter(|(_, at)| begins_at <= *at) {
                 tracing::trace!(%date, ?at, campaign = %campaign.id, "birthdays are due");
                 let id = JobId::from(format!("{}-{}-{date}", self.name(), campaign.id));
                 let arguments = [("campaign", campaign.id.to_string()), ("date", date.to_string())];
@@ -132,6 +130,20 @@ impl JobKind for Birthday {
 }
 
 impl Birthday {
+    /// The campaigns that issue coupons on birthdays now: one that has ended issues nothing.
+    async fn campaigns(&self, now: UnixMillis) -> Result<Vec<NewCampaign>, StoreError> {
+        let mut campaigns: Vec<NewCampaign> = Vec::new();
+        loop {
+            let after = campaigns.last().map(|last| &last.id);
+            let page = self.issuer.store.birthday_campaigns(now, after, CAMPAIGNS_PAGE).await?;
+            let is_last = page.len() < CAMPAIGNS_PAGE;
+            campaigns.extend(page.into_iter().map(|row| row.campaign));
+            if is_last {
+                return Ok(campaigns);
+            }
+        }
+    }
+
     async fn count(&self, days: &[MonthDay]) -> Result<u64, StoreError> {
         let mut total = 0;
         for day in days {

@@ -68,8 +68,13 @@ impl CouponStore for PostgresStore {
         on!(self.readers, |connection| coupons::list_campaigns(connection, after, limit))
     }
 
-    async fn birthday_campaigns(&self, limit: usize) -> Result<Vec<CampaignRow>, StoreError> {
-        on!(self.readers, |connection| coupons::birthday_campaigns(connection, limit))
+    async fn birthday_campaigns(
+        &self,
+        now: UnixMillis,
+        after: Option<&CampaignId>,
+        limit: usize,
+    ) -> Result<Vec<CampaignRow>, StoreError> {
+        on!(self.readers, |connection| coupons::birthday_campaigns(connection, now, after, limit))
     }
 
     async fn end_campaign(

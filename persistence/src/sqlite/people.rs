@@ -76,9 +76,14 @@ impl CouponStore for SqliteStore {
         self.answer(coupons::list_campaigns(&mut connection, after, limit)).await
     }
 
-    async fn birthday_campaigns(&self, limit: usize) -> Result<Vec<CampaignRow>, StoreError> {
+    async fn birthday_campaigns(
+        &self,
+        now: UnixMillis,
+        after: Option<&CampaignId>,
+        limit: usize,
+    ) -> Result<Vec<CampaignRow>, StoreError> {
         let mut connection = self.reader().await?;
-        self.answer(coupons::birthday_campaigns(&mut connection, limit)).await
+        self.answer(coupons::birthday_campaigns(&mut connection, now, after, limit)).await
     }
 
     async fn end_campaign(

@@ -1,11 +1,12 @@
 //! Campaigns and coupons: issued within stock and limits, reserved for one hold, ended by their date.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use bytes::Bytes;
 use earlybird_persistence::{
-    CampaignRow, CouponId, CouponRow, CouponState, CreateOutcome, Fingerprint, HoldId, HoldToken, IssueBatch,
-    IssueOutcome, IssueWish, NewCampaign, UnixMillis,
+    CampaignId, CampaignRow, CouponId, CouponRow, CouponState, CreateOutcome, Fingerprint, HoldId, HoldToken,
+    IssueBatch, IssueOutcome, IssueWish, NewCampaign, UnixMillis,
 };
 
 use crate::support::{Fixture, request_id};
@@ -75,7 +76,12 @@ pub(crate) async fn a_campaign_is_created_once(fixture: &Fixture) {
     assert_eq!(store.campaign(&"summer".into()).await.unwrap(), Some(row.clone()));
     assert_eq!(store.campaign(&"plain".into()).await.unwrap().unwrap().campaign, plain);
     assert_eq!(store.campaign(&"winter".into()).await.unwrap(), None);
-    assert_eq!(store.birthday_campaigns(10).await.unwrap(), [row]);
+    let birthdays =
+        async |now, after: Option<&CampaignId>| store.birthday_campaigns(now, after, 10).await.unwrap();
+    assert_eq!(birthdays(NOW, None).await, slice::from_ref(&row));
+    assert_eq!(birthdays(UnixMillis(LATER.0 - 1), Some(&"sum".into())).await, [row]);
+    assert_eq!(birthdays(NOW, Some(&"summer".into())).await, [], "there is no other");
+    assert_eq!(birthdays(LATER, None).await, [], "it has ended");
     let names = |rows: Vec<CampaignRow>| rows.into_iter().map(|row| row.campaign.id.to_string());
     assert!(names(store.list_campaigns(None, 10).await.unwrap()).eq(["plain", "summer"]));
     assert!(names(store.list_campaigns(Some(&"plain".into()), 10).await.unwrap()).eq(["summer"]));
