@@ -30,6 +30,8 @@ pub enum Failure {
 pub enum Unavailable {
     /// The store does not take the journal.
     Store,
+    /// The store does not take the journal fast enough: nothing was decided, since there is no room for more.
+    OutboxFull,
     /// The shard failed, or was put to rest, with the command in it.
     ShardRestarted,
     /// The node is shutting down.

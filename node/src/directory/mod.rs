@@ -167,7 +167,9 @@ impl Directory {
                     | ActivateError::Corrupt(_)
                     | ActivateError::Unavailable(Unavailable::NotOwner | Unavailable::Draining),
                 ) => return,
-                Err(ActivateError::Unavailable(Unavailable::Store | Unavailable::ShardRestarted)) => {
+                Err(ActivateError::Unavailable(
+                    Unavailable::Store | Unavailable::OutboxFull | Unavailable::ShardRestarted,
+                )) => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY_AFTER_MAX);
                 }

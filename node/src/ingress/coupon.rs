@@ -11,7 +11,8 @@
 
 use std::time::Instant;
 
-use earlybird_engine::{Action, Answer, Command, CouponUse, HoldId, OrderStateName, Rejection, RequestStamp};
+use earlybird_engine::{Action, Answer, Command, CouponUse, HoldId, OrderId, OrderStateName, OrderView};
+use earlybird_engine::{Rejection, RequestStamp};
 use earlybird_persistence as store;
 use earlybird_persistence::{BuyerId, CouponId, HoldToken};
 
@@ -19,7 +20,7 @@ use super::Ingress;
 use super::status::Problem;
 use crate::coupons::bill;
 use crate::failpoint::die_at;
-use crate::reply::{Failure, Reply};
+use crate::reply::{Failure, Reply, Unavailable};
 use crate::shard::Shard;
 
 impl Ingress {
@@ -50,7 +51,7 @@ impl Ingress {
         die_at("coupon-reserved");
         *place = Some(CouponUse { coupon: coupon.to_string().into(), discount_minor });
         let reply = shard.call(command, Some(expires_at)).await;
-        if reserved.is_some() && is_left_over(shard, &reply) {
+        if reserved.is_some() && is_left_over(shard, coupon, &reply) {
             self.node.coupons.give_back(coupon, &token).await;
         }
         Ok(reply)
@@ -84,16 +85,21 @@ impl Ingress {
 }
 
 /// Whether it is certain that what was reserved is no order's and will not be.
-fn is_left_over(shard: &Shard, reply: &Reply) -> bool {
+fn is_left_over(shard: &Shard, coupon: CouponId, reply: &Reply) -> bool {
+    let order_is = |order: &OrderId, is_so: &dyn Fn(&OrderView<'_>) -> bool| {
+        shard.read(|state| state.order(*order).is_some_and(|order| is_so(&order)))
+    };
     match reply {
         // The same request was decided while this one reserved, and its order has ended since: it had given the coupon back.
-        Ok(Answer::PaymentBegun { order, .. }) => {
-            let state = shard.read(|state| state.order(*order).map(|order| order.state));
-            matches!(state, Some(OrderStateName::Declined | OrderStateName::Refunded))
-        }
-        Ok(_) | Err(Failure::Unavailable(_)) => false,
+        Ok(Answer::PaymentBegun { order, .. }) => order_is(order, &|order| {
+            matches!(order.state, OrderStateName::Declined | OrderStateName::Refunded)
+        }),
         // Another request of the hold was accepted, and has the coupon if it named it.
-        Err(Failure::Rejected(rejection)) => !matches!(rejection, Rejection::PaymentInProgress(_)),
-        Err(Failure::Overloaded { .. } | Failure::DeadlineExceeded) => true,
+        Err(Failure::Rejected(Rejection::PaymentInProgress(order))) => {
+            order_is(order, &|order| order.coupon.is_none_or(|other| *other.coupon != *coupon.to_string()))
+        }
+        Err(Failure::Unavailable(Unavailable::OutboxFull)) => true,
+        Ok(_) | Err(Failure::Unavailable(_)) => false,
+        Err(Failure::Rejected(_) | Failure::Overloaded { .. } | Failure::DeadlineExceeded) => true,
     }
 }

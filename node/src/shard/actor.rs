@@ -197,8 +197,13 @@ impl Core {
         }
         match decide(state, now, &command) {
             Err(rejection) => self.rejected.push((reply, command.action, Err(Failure::Rejected(rejection)))),
-            Ok(_) if !self.lane.has_room() => {
-                self.rejected.push((reply, command.action, Err(Failure::Unavailable(Unavailable::Store))));
+            Ok(decision) if !self.lane.has_room() => {
+                let reason = match decision {
+                    Decision::Commit(_) => Unavailable::OutboxFull,
+                    // It was decided before.
+                    Decision::Replay(_) => Unavailable::Store,
+                };
+                self.rejected.push((reply, command.action, Err(Failure::Unavailable(reason))));
             }
             // The first answer may not be durable yet: this one waits behind it at the gate.
             Ok(Decision::Replay(answer)) => {

@@ -91,6 +91,8 @@ impl From<Unavailable> for Problem {
         match unavailable {
             Unavailable::Store => Self::new(Reason::StoreUnavailable, "the store does not answer")
                 .retry_after(STORE_RETRY_DELAY),
+            Unavailable::OutboxFull => Self::new(Reason::StoreUnavailable, "the store does not keep up")
+                .retry_after(STORE_RETRY_DELAY),
             Unavailable::ShardRestarted => Self::new(Reason::ShardRestarted, "the performance was restarted")
                 .retry_after(SHARD_RETRY_DELAY),
             Unavailable::Draining => Self::draining(),
@@ -144,6 +146,7 @@ mod tests {
         check(Problem::owner_silent(), "OWNER_SILENT", Code::DeadlineExceeded, 0);
         for (unavailable, reason, delay_ms) in [
             (Unavailable::Store, "STORE_UNAVAILABLE", 500),
+            (Unavailable::OutboxFull, "STORE_UNAVAILABLE", 500),
             (Unavailable::ShardRestarted, "SHARD_RESTARTED", 100),
             (Unavailable::Draining, "DRAINING", 0),
             (Unavailable::NotOwner, "NOT_OWNER", 100),

@@ -183,6 +183,24 @@ async fn a_coupon_is_raced_for_and_used_by_one_order() {
     assert_eq!(state(&mut coupons, &coupon).await.0, expected);
 }
 
+/// A click without the coupon may win while the one with it reserves: then the coupon is nobody's.
+#[tokio::test]
+async fn a_coupon_that_came_too_late_is_given_back() {
+    let house = House::build(Plan::default().with_slow_payments(100.0)).await;
+    let mut coupons = spring(&house, Discount::AmountMinor(1_000)).await;
+    for seat in 0..8 {
+        let coupon = issue(&mut coupons, "alice").await;
+        let hold = house.hold("alice", &[seat]).await.expect("a free seat");
+        let (mut with, mut without) = (house.orders.clone(), house.orders.clone());
+        let discounted = pay(&hold, STALLS_MINOR - 1_000, &coupon, &payment_key());
+        let (with, without) =
+            tokio::join!(with.pay_hold(discounted), without.pay_hold(pay_request(&hold, &payment_key())),);
+        let expected = if with.is_ok() { CouponState::Redeemed } else { CouponState::Issued };
+        assert!(with.is_ok() != without.is_ok(), "I1: {with:?} {without:?}");
+        assert_eq!(state(&mut coupons, &coupon).await.0, expected, "I14: {with:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_takes_no_coupon() {
     let (house, mut coupons) = house_with(Discount::AmountMinor(1_000)).await;
