@@ -13,6 +13,8 @@ use super::{Arguments, JobKind, Jobs, JobsOptions, Step, StepError, decode};
 
 /// When a job may be taken again after a step that failed. Once it has failed again, a third of the lease later each time.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// Steps of a turn: where all places are taken, whoever has waited longest goes on after it.
+const TURN_STEPS: u32 = 16;
 /// Names of jobs that are known to be created, so that the store is not asked at every poll. Then it is asked once more.
 const KNOWN_MAX: usize = 10_000;
 
@@ -113,11 +115,13 @@ impl Jobs {
 
     /// Does steps until the job has ended. None when it is no longer this node's, or was given up.
     async fn steps(&self, kind: &dyn JobKind, held: &mut JobRow, arguments: &Arguments) -> Option<JobEnd> {
+        let mut steps_done = 0;
         loop {
             if held.cancel_requested {
                 return Some(JobEnd::Cancelled);
             }
-            if self.stopping.is_cancelled() {
+            let is_turn_over = steps_done >= TURN_STEPS && self.places.available_permits() == 0;
+            if is_turn_over || self.stopping.is_cancelled() {
                 self.give_up(held, Duration::ZERO).await;
                 return None;
             }
@@ -144,6 +148,7 @@ impl Jobs {
                 }
             }
             held.error = None;
+            steps_done += 1;
             self.keep(held).await?;
             if is_done {
                 return Some(JobEnd::Succeeded);

@@ -262,6 +262,28 @@ async fn jobs_that_fail_over_and_over_keep_no_other_waiting() {
     }
 }
 
+/// Jobs that take long have as many places as there are; the calendar's jobs come between their turns.
+#[tokio::test]
+async fn jobs_that_take_long_keep_no_other_waiting() {
+    let house = House::new(Count::default()).await;
+    let jobs = house.jobs("a", Duration::from_secs(600));
+    let endless = to(u64::MAX);
+    let long: Vec<JobId> = (0..2).map(|number| JobId::from(format!("long-{number}"))).collect();
+    for id in &long {
+        jobs.ensure(id.clone(), "count", &endless).await.expect("it is created");
+    }
+    let _running = run(&jobs);
+    for id in &long {
+        house.until_job(id, "it has a place", |row| row.progress.done > 0).await;
+    }
+    jobs.start("count", &to(STEPS), request()).await.expect("it is started");
+    house.until("it ends", |row| row.state == JobState::Succeeded).await;
+    for id in &long {
+        let before = house.until_job(id, "it goes on", |row| row.attempt > 1).await.progress.done;
+        house.until_job(id, "it goes on", |row| row.progress.done > before).await;
+    }
+}
+
 #[tokio::test]
 async fn a_job_is_stopped_after_its_step() {
     let permits = Arc::new(Semaphore::new(2));
