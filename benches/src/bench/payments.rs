@@ -1,6 +1,6 @@
 //! Payments through the provider's simulator, beside those who get no seat.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use hdrhistogram::Histogram;
@@ -15,6 +15,8 @@ use crate::world::World;
 
 const SEATS_TAKEN: u32 = 10_000;
 const PAYMENTS_PER_SECOND: f64 = 1_000.0;
+/// How many are begun in a second: a little more than the goal, so that the moments at which answers come do not decide.
+const BEGUN_PER_SECOND: f64 = 1_050.0;
 const REJECTIONS_PER_SECOND: f64 = 20_000.0;
 /// A payment takes a hold and a `PayHold`.
 const COMMANDS_PER_PAYMENT: f64 = 2.0;
@@ -38,7 +40,7 @@ pub(super) async fn run(world: &World) -> anyhow::Result<Vec<Row>> {
     let rounds = world.rounds() as u32;
     let timing = timing(world, REJECTIONS_PER_SECOND);
     // Rounding and the last replies must not run out of seats.
-    let of_round = (PAYMENTS_PER_SECOND * (timing.warm_up + timing.measured).as_secs_f64()) as u32 * 2;
+    let of_round = (BEGUN_PER_SECOND * (timing.warm_up + timing.measured).as_secs_f64()) as u32 * 2;
     let venue = house::import(&node.dialer, "hall", SEATS_TAKEN + rounds * of_round).await?;
     let performance = house::perform(&node.dialer, &venue, "gala", Duration::from_secs(3_600)).await?;
     house::fill(&node.dialer, &performance, 0..SEATS_TAKEN).await?;
@@ -59,8 +61,7 @@ pub(super) async fn run(world: &World) -> anyhow::Result<Vec<Row>> {
         Row::new(
             format!("payments held, captured and settled beside {what}"),
             Figure::per_second(median(paid)),
-            // The first and the last second are not full.
-            Goal::AtLeast(PAYMENTS_PER_SECOND * 0.95),
+            Goal::AtLeast(PAYMENTS_PER_SECOND),
         ),
         Row::new(
             format!("{what}, beside them: p99"),
@@ -87,7 +88,7 @@ async fn rejections(dialer: &Dialer, performance: &str, timing: Timing) -> anyho
     Ok(quantile_ms(&latency, 0.99))
 }
 
-/// Payments a second, from the first hold to the last order that is paid.
+/// Orders that are paid in a second of the measured span.
 async fn payments(
     world: &World,
     dialer: &Dialer,
@@ -97,10 +98,9 @@ async fn payments(
     let share = (seats.end - seats.start) / PAYING_SESSIONS;
     let of = |session| seats.start + session * share..seats.start + (session + 1) * share;
     let scripts = (0..PAYING_SESSIONS).map(|session| Purchases::new(performance, of(session))).collect();
-    let began = Instant::now();
-    let timing = timing(world, PAYMENTS_PER_SECOND * COMMANDS_PER_PAYMENT);
+    let timing = timing(world, BEGUN_PER_SECOND * COMMANDS_PER_PAYMENT);
     let (_, tally, scripts) = open(dialer, scripts, timing).await?;
     ensure!(tally.failed == 0 && tally.rejected == 0, "payments went wrong: {tally:?}");
     let paid: u64 = scripts.iter().map(Purchases::paid).sum();
-    Ok(paid as f64 / began.elapsed().as_secs_f64())
+    Ok(paid as f64 / timing.measured.as_secs_f64())
 }

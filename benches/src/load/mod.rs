@@ -17,6 +17,8 @@ mod send;
 mod unary;
 mod watch;
 
+use std::ops::Range;
+
 use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::{SessionRequest, SessionResponse};
 use hdrhistogram::Histogram;
@@ -43,6 +45,9 @@ pub trait Script: Send + 'static {
 
     /// Takes the answer to a command.
     fn answered(&mut self, response: SessionResponse) -> Answered;
+
+    /// Hears, before it begins, which span is measured, if one is.
+    fn measured(&mut self, _span: Range<Instant>) {}
 
     /// Hears what the command of a tag came to, and when it was to be sent, if that was at a moment.
     fn note(&mut self, _tag: u64, _intended: Instant, _answered: Answered) {}

@@ -40,7 +40,10 @@ pub async fn open<S: Script>(
     let start = Instant::now() + Duration::from_millis(100);
     let mut lanes = tokio::task::JoinSet::new();
     let count = scripts.len() as u32;
-    for (number, script) in (0..).zip(scripts) {
+    for (number, mut script) in (0..).zip(scripts) {
+        let counted_from = start + timing.warm_up;
+        let end = counted_from + timing.measured;
+        script.measured(counted_from..end);
         let session = SessionClient::open(&dialer.channel(number as usize)).await?;
         let lane = Lane {
             session,
@@ -48,10 +51,10 @@ pub async fn open<S: Script>(
             // Sessions take turns.
             due: start + interval * number / count,
             interval,
-            end: start + timing.warm_up + timing.measured,
+            end,
             book: Book {
                 intended: HashMap::new(),
-                counted_from: start + timing.warm_up,
+                counted_from,
                 latency: latencies()?,
                 tally: Tally::default(),
             },

@@ -7,6 +7,8 @@ use earlybird_proto::v1::session_request::Command;
 use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::{Hold, SessionRequest, SessionResponse, order};
 
+use tokio::time::Instant;
+
 use super::commands::{Commands, tagged};
 use super::{Answered, Script, meaning};
 
@@ -20,6 +22,8 @@ pub struct Purchases {
     /// Being paid, by tag.
     paying: HashMap<u64, Hold>,
     tag: u64,
+    /// What is measured; everything until it is known.
+    measured: Option<Range<Instant>>,
     paid: u64,
 }
 
@@ -28,10 +32,18 @@ impl Purchases {
     #[must_use]
     pub fn new(performance: &str, seats: Range<u32>) -> Self {
         let commands = Commands::new(performance);
-        Self { commands, seats, held: VecDeque::new(), paying: HashMap::new(), tag: 0, paid: 0 }
+        Self {
+            commands,
+            seats,
+            held: VecDeque::new(),
+            paying: HashMap::new(),
+            tag: 0,
+            measured: None,
+            paid: 0,
+        }
     }
 
-    /// Orders that were paid.
+    /// Orders that were paid in the span that is measured.
     #[must_use]
     pub fn paid(&self) -> u64 {
         self.paid
@@ -50,12 +62,19 @@ impl Script for Purchases {
         Some(tagged(self.tag, Command::HoldSeats(self.commands.hold(vec![seat]))))
     }
 
+    fn measured(&mut self, span: Range<Instant>) {
+        self.measured = Some(span);
+    }
+
     fn answered(&mut self, response: SessionResponse) -> Answered {
         let answered = meaning(response.result.as_ref());
         let was_payment = self.paying.remove(&response.tag).is_some();
         match response.result {
             Some(Reply::Hold(hold)) => self.held.push_back(hold),
-            Some(Reply::Order(order)) if was_payment && order.state() == order::State::Paid => self.paid += 1,
+            Some(Reply::Order(order)) if was_payment && order.state() == order::State::Paid => {
+                let is_measured = self.measured.as_ref().is_none_or(|span| span.contains(&Instant::now()));
+                self.paid += u64::from(is_measured);
+            }
             _ => return if was_payment { Answered::Failed } else { answered },
         }
         answered
