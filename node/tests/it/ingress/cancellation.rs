@@ -1,5 +1,7 @@
 //! A performance that will not take place.
 
+use std::time::{Duration, Instant};
+
 use earlybird_proto::v1;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::job::State as JobState;
@@ -114,6 +116,22 @@ async fn a_payment_under_way_is_settled_and_goes_back() {
         (order.refunded_minor, order.refunds[0].reason()),
         (STALLS_MINOR, Reason::PerformanceCancelled)
     );
+}
+
+/// However quick the provider is.
+#[tokio::test]
+async fn the_money_goes_back_at_a_bounded_rate() {
+    let plan = Plan::default().with("EARLYBIRD_PAYMENTS__CANCELLATION_REFUNDS_PER_SECOND_MAX", "2");
+    let house = House::build(plan).await;
+    for seat in 0..6 {
+        let hold = house.hold("alice", &[seat]).await.expect("a free seat");
+        house.pay(&hold).await.expect("it is paid");
+    }
+    let began = Instant::now();
+    let job = finished(&house, &cancel(&house).await.job).await;
+    assert_eq!((job.state(), job.done), (JobState::Succeeded, 6));
+    // Two at once, and twice two more, a second after the last.
+    assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

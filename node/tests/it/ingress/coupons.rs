@@ -11,7 +11,10 @@ use earlybird_proto::v1::jobs_client::JobsClient;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-use super::house::{CIRCLE_MINOR, House, Plan, STALLS_MINOR, eventually, failure, request_id};
+use super::house::{
+    CIRCLE_MINOR, House, Plan, STALLS_MINOR, eventually, failure, from_now, pay_request, payment_key,
+    request_id,
+};
 use crate::support::Options;
 
 const CAMPAIGN: &str = "campaigns/summer";
@@ -54,6 +57,42 @@ async fn quote(house: &House, hold: &v1::Hold, coupon: &str) -> Result<v1::Price
         coupon: coupon.into(),
     };
     client(house).quote_price(request).await.map(Response::into_inner)
+}
+
+#[tokio::test]
+async fn a_coupon_is_good_for_its_currency_and_until_its_date() {
+    let house = House::open().await;
+    let dollars = v1::Campaign {
+        discount: Some(Discount::AmountMinor(100)),
+        currency_code: "USD".into(),
+        ..percent(1)
+    };
+    let soon = v1::Campaign { valid_days: 0, valid_until: Some(from_now(2)), ..percent(1_000) };
+    let hold = house.hold("alice", &[0]).await.expect("a free seat");
+    for (campaign_id, campaign, expected) in
+        [("dollars", dollars, "COUPON_NOT_APPLICABLE"), ("soon", soon, "COUPON_EXPIRED")]
+    {
+        let campaign_id = campaign_id.to_owned();
+        let request =
+            v1::CreateCampaignRequest { campaign_id, campaign: Some(campaign), request_id: request_id() };
+        let campaign = client(&house).create_campaign(request).await.expect("a good campaign").into_inner();
+        let claim = v1::ClaimCouponRequest {
+            campaign: campaign.name,
+            member_id: "alice".into(),
+            request_id: request_id(),
+        };
+        let coupon = client(&house).claim_coupon(claim).await.expect("there is one").into_inner().name;
+        eventually("it is not good any more", async || {
+            let (status, reason, _) =
+                failure(Some(quote(&house, &hold, &coupon).await).filter(Result::is_err)?);
+            assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, expected));
+            Some(())
+        })
+        .await;
+        let pay = v1::PayHoldRequest { coupon, ..pay_request(&hold, &payment_key()) };
+        assert_eq!(failure(house.orders.clone().pay_hold(pay).await).1, expected);
+    }
+    house.pay(&hold).await.expect("it is paid without one");
 }
 
 #[tokio::test]
