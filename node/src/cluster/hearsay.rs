@@ -1,6 +1,7 @@
 //! What nodes hear of each other: hints, never truth. A node that fell silent is looked into at once; whether its lease is
 //! over is the store's to say.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,13 +29,7 @@ impl Cluster {
     /// When the address is taken.
     pub(crate) async fn gossip(self: &Arc<Self>) -> anyhow::Result<()> {
         let Some(key) = self.options.key.clone().filter(|_| self.options.has_peers) else { return Ok(()) };
-        let host = self.options.address.parse::<http::Uri>().context("cluster.address")?;
-        let host = host.host().context("cluster.address names no host")?.to_owned();
-        let advertise = tokio::net::lookup_host((host.as_str(), self.options.gossip_listen.port()))
-            .await
-            .with_context(|| format!("cannot look up {host} of cluster.address"))?
-            .next()
-            .with_context(|| format!("{host} of cluster.address has no address"))?;
+        let advertise = self.gossip_address().await?;
         let options = GossipOptions {
             node: self.node.to_string(),
             incarnation: self.incarnation.0,
@@ -51,6 +46,23 @@ impl Cluster {
         tokio::spawn(Arc::clone(self).listen(heard));
         tokio::spawn(Arc::clone(self).tell());
         Ok(())
+    }
+
+    /// Where others reach this node's gossip: where it listens, or, if that is every address, where `cluster.address` is.
+    async fn gossip_address(&self) -> anyhow::Result<SocketAddr> {
+        let listen = self.options.gossip_listen;
+        if !listen.ip().is_unspecified() {
+            return Ok(listen);
+        }
+        let uri = self.options.address.parse::<http::Uri>().context("cluster.address")?;
+        let host = uri.host().context("cluster.address names no host")?;
+        // An IPv6 address is in brackets there.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        tokio::net::lookup_host((host, listen.port()))
+            .await
+            .with_context(|| format!("cannot look up {host} of cluster.address"))?
+            .next()
+            .with_context(|| format!("{host} of cluster.address has no address"))
     }
 
     /// Tells the others which performances are busiest here, again and again.

@@ -12,25 +12,31 @@ use crate::clock::uptime;
 const VIEWS_APART: Duration = Duration::from_millis(20);
 /// When a view that could not be read, or buckets that could not be claimed, are tried again.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// A lease is renewed so many times in its span.
-const RENEWALS_PER_LEASE: u32 = 3;
+/// A lease is renewed so many times in its span. One that has no answer by the next is given up, and its connection with it:
+/// a dead connection must not cost the lease.
+const RENEWALS_PER_LEASE: u32 = 4;
+/// When a renewal that failed is tried again, at the latest: a store that comes back is not kept waiting.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How often nodes whose lease is over are looked for.
 const BURY_EVERY: Duration = Duration::from_millis(300);
 
 impl Cluster {
     /// Renews the lease until this run is over. Nothing else is done here, so that nothing keeps a renewal waiting.
     pub(crate) async fn keep(self: Arc<Self>) {
-        let mut renewals = super::interval(self.options.lease / RENEWALS_PER_LEASE);
+        let every = self.options.lease / RENEWALS_PER_LEASE;
+        let mut renewals = super::interval(every);
         loop {
             tokio::select! {
                 _ = renewals.tick() => {}
                 () = self.over.cancelled() => return,
             }
-            match self.renew().await {
-                Ok(()) => self.heard.note(),
-                Err(error) => {
+            match tokio::time::timeout(every, self.renew()).await {
+                Ok(Ok(())) => self.heard.note(),
+                missed => {
                     metrics::counter!("earlybird_cluster_lease_failures_total").increment(1);
-                    tracing::debug!(%error, "the store does not answer");
+                    tracing::debug!(error = ?missed.map(Result::err), "the store does not answer");
+                    self.lease.missed();
+                    renewals.reset_after(RENEW_AGAIN_AFTER.min(every));
                 }
             }
             metrics::gauge!("earlybird_store_silence_seconds").set(self.heard.silence().as_secs_f64());
@@ -87,9 +93,9 @@ impl Cluster {
         self.over.cancel();
     }
 
-    /// Declares dead whose lease is over, again and again, until this run is over itself. Only while its own lease has lasted
-    /// without a gap for as long as a lease is: after an outage of the store the leases of all are over, and every node
-    /// needs the time to renew.
+    /// Declares dead whose lease is over, again and again, until this run is over itself. Only while each of its own renewals
+    /// has been answered for as long as a lease is: after an outage of the store the leases of others may be over, and every
+    /// node needs the time to renew.
     pub(crate) async fn bury(self: Arc<Self>) {
         if !self.options.has_peers {
             return;

@@ -17,7 +17,7 @@ const UNGUARDED: u64 = u64::MAX;
 pub(crate) struct Lease {
     /// On the clock since the machine was started.
     until_ms: AtomicU64,
-    /// It has lasted without a gap since then, on the same clock.
+    /// It has lasted, and every renewal was answered, since then, on the same clock.
     since_ms: AtomicU64,
 }
 
@@ -45,7 +45,12 @@ impl Lease {
         self.until_ms.fetch_max(millis(sent + span), Ordering::AcqRel);
     }
 
-    /// For how long it has lasted without a gap.
+    /// A renewal has no answer.
+    pub(crate) fn missed(&self) {
+        self.since_ms.store(millis(uptime()), Ordering::Release);
+    }
+
+    /// For how long it has lasted without a gap, and without a renewal that had no answer.
     pub(crate) fn unbroken(&self) -> Duration {
         let now_ms = millis(uptime());
         let lasted_ms =
@@ -80,6 +85,16 @@ mod tests {
         assert!(lease.unbroken() < Duration::from_secs(3), "it was over in between");
         lease.end();
         assert!(!lease.holds());
+    }
+
+    #[test]
+    fn a_renewal_without_an_answer_is_a_gap() {
+        let lease = Lease::new(true);
+        lease.renewed(uptime(), Duration::from_secs(60));
+        lease.since_ms.store(0, Ordering::Release);
+        let before = lease.unbroken();
+        lease.missed();
+        assert!(lease.holds() && lease.unbroken() < before);
     }
 
     #[test]

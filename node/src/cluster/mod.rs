@@ -279,7 +279,10 @@ impl Cluster {
 
     /// Buckets without a living owner that should be here.
     fn orphans(&self, view: &View) -> Vec<Bucket> {
-        let mine = |planned: &Move| (*planned.to == *self.node.as_str()).then_some(planned.bucket);
+        // What a draining node still has is not free.
+        let mine = |planned: &Move| {
+            (planned.from.is_none() && *planned.to == *self.node.as_str()).then_some(planned.bucket)
+        };
         place_orphans(view).iter().filter_map(mine).filter_map(Bucket::new).collect()
     }
 

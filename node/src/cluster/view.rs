@@ -72,9 +72,11 @@ impl View {
         self.nodes.iter().find(|node| node.id.as_str() == id && is_alive(node))
     }
 
-    /// Those that may be given buckets.
+    /// Those that may be given buckets. One that drains is better than none.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &Arc<NodeRow>> {
-        self.nodes.iter().filter(|node| node.state == NodeState::Active)
+        let has_active = self.nodes.iter().any(|node| node.state == NodeState::Active);
+        let wanted = if has_active { NodeState::Active } else { NodeState::Draining };
+        self.nodes.iter().filter(move |node| node.state == wanted)
     }
 
     /// The node that a bucket is pinned to.
@@ -85,4 +87,32 @@ impl View {
 
 fn is_alive(node: &NodeRow) -> bool {
     node.state != NodeState::Dead
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(states: &[NodeState]) -> Vec<usize> {
+        let row = |(number, state): (usize, &NodeState)| NodeRow {
+            id: NodeId::from(number.to_string()),
+            incarnation: Incarnation(1),
+            address: String::new(),
+            weight: 1,
+            state: *state,
+            lease_left_ms: 1_000,
+        };
+        let nodes = states.iter().enumerate().map(row).collect();
+        let rows = ClusterView { version: ViewVersion(1), nodes, owners: Vec::new(), pins: Vec::new() };
+        let view = View::new(rows);
+        view.candidates().map(|node| node.id.as_str().parse().expect("a number")).collect()
+    }
+
+    #[test]
+    fn a_node_that_drains_is_given_buckets_only_when_no_other_lives() {
+        use NodeState::{Active, Dead, Draining};
+        assert_eq!(candidates(&[Active, Draining, Active, Dead]), [0, 2]);
+        assert_eq!(candidates(&[Dead, Draining]), [1]);
+        assert!(candidates(&[Dead]).is_empty());
+    }
 }

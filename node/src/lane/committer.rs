@@ -1,11 +1,14 @@
 //! The task that empties a lane into the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use earlybird_engine::Sequence;
-use earlybird_persistence::{AppendBatch, AppendError, Bucket, PerformanceId, Store};
+use earlybird_persistence::{
+    AppendBatch, AppendError, Bucket, JournalRecord, JournalRow, PerformanceId, Store, StoreError,
+};
 
 use super::{Lane, Parcel, give_up_overdue};
 use crate::failpoint::die_at;
@@ -122,23 +125,34 @@ impl Committer {
 
     /// Whether the batch is in the store: all of it, nothing of it, or (none) something else.
     async fn read_back(&self, batch: &AppendBatch, parcels: &mut [Parcel]) -> Option<bool> {
-        let (names, lasts) = last_sequences(batch);
+        let lasts = last_entries(batch);
         loop {
-            match self.patiently(self.store.heads(&names), parcels).await {
-                Ok(heads) => {
-                    let there = heads.iter().zip(&lasts).filter(|((_, head), last)| head >= last).count();
-                    return match there {
-                        0 => Some(false),
-                        n if n == lasts.len() => Some(true),
-                        _ => None,
-                    };
-                }
+            match self.patiently(self.count_written(&lasts), parcels).await {
+                Ok(0) => return Some(false),
+                Ok(written) if written == lasts.len() => return Some(true),
+                Ok(_) => return None,
                 Err(error) => {
-                    tracing::debug!(%error, "cannot read the journal heads back yet");
+                    tracing::debug!(%error, "cannot read the journals back yet");
                     self.patiently(tokio::time::sleep(BACKOFF_MAX / 4), parcels).await;
                 }
             }
         }
+    }
+
+    /// How many of these entries are in the store as this node wrote them. Another owner may have gone on from the same
+    /// place meanwhile: what stands there then has another epoch.
+    async fn count_written(&self, entries: &[&JournalRow]) -> Result<usize, StoreError> {
+        // Ends the append whose outcome is unknown.
+        self.store.heads(&[]).await?;
+        let mut written = 0;
+        for entry in entries {
+            let before = earlybird_persistence::Sequence(entry.sequence.0.saturating_sub(1));
+            let found = self.store.journal(&entry.performance, before, 1).await?;
+            let is_own =
+                |found: &JournalRecord| found.sequence == entry.sequence && found.epoch == entry.epoch;
+            written += usize::from(found.first().is_some_and(is_own));
+        }
+        Ok(written)
     }
 
     /// Waits for a future, and meanwhile gives up replies that have waited for too long.
@@ -186,7 +200,8 @@ impl Committer {
 
     /// Finds the performance that is in conflict by committing each on its own.
     async fn conflict(&self, batch: AppendBatch, parcels: Vec<Parcel>, what: &str) {
-        let (names, _) = last_sequences(&batch);
+        let names: Vec<PerformanceId> =
+            last_entries(&batch).into_iter().map(|entry| entry.performance.clone()).collect();
         if let [only] = names.as_slice() {
             tracing::error!(performance = %only, what, "the store has another journal; loading the performance again");
             metrics::counter!("earlybird_conflicts_total").increment(1);
@@ -254,13 +269,10 @@ fn take_batch(parcels: &mut [Parcel]) -> AppendBatch {
     batch
 }
 
-/// The performances of a batch with the last sequence of each.
-fn last_sequences(batch: &AppendBatch) -> (Vec<PerformanceId>, Vec<earlybird_persistence::Sequence>) {
-    let mut last = std::collections::BTreeMap::new();
-    for row in &batch.entries {
-        last.insert(row.performance.clone(), row.sequence);
-    }
-    last.into_iter().unzip()
+/// The last entry of each performance of a batch.
+fn last_entries(batch: &AppendBatch) -> Vec<&JournalRow> {
+    let last: BTreeMap<_, _> = batch.entries.iter().map(|row| (&row.performance, row)).collect();
+    last.into_values().collect()
 }
 
 type Prepared = (AppendBatch, Vec<Parcel>);

@@ -5,7 +5,7 @@
 //!  shard ──Parcel──►                                            │ committed: replies and offer news leave
 //!                                                               │ unavailable: again, until it answers; replies give up
 //!                                                               │   after `ack_timeout`, entries never do
-//!                                                               │ unknown: read the heads back, then as above
+//!                                                               │ unknown: look whether it is there, then as above
 //!                                                               └ fenced or in conflict: the shard is void; start over
 //! ```
 //!
@@ -129,6 +129,12 @@ impl Lane {
     /// Whether another entry may be decided. A shard asks before each, so the bound is passed by one batch at most.
     pub(crate) fn has_room(&self) -> bool {
         self.depth.load(Ordering::Relaxed) < self.limits.outbox_entries_max
+    }
+
+    /// Whether there is room for what nobody waits for. Half of it is kept for commands: after an outage more holds may be due
+    /// than fit.
+    pub(crate) fn has_room_to_spare(&self) -> bool {
+        self.depth() < self.limits.outbox_entries_max.div_ceil(2)
     }
 
     /// Whether the store did not take the last batch at the first try and has not taken it since.

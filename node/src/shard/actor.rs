@@ -300,7 +300,7 @@ impl Core {
             }
             for _ in 0..EXPIRIES_PER_TICK_MAX {
                 // Without room at the gate the holds stay due; they are unusable all the same (I5).
-                if !self.lane.has_room() {
+                if !self.lane.has_room_to_spare() {
                     break;
                 }
                 let Some(alarm) = self.due.pop_front() else { break };
@@ -314,7 +314,7 @@ impl Core {
         }
         self.publish_when_due(now);
         self.set_due();
-        !self.due.is_empty() && self.lane.has_room()
+        !self.due.is_empty() && self.lane.has_room_to_spare()
     }
 
     fn expire(

@@ -32,6 +32,7 @@ pub(crate) struct NodeRow {
     lease_remaining_ms: i64,
     weight: u32,
     buckets: u32,
+    epoch_max: u64,
     performances_active: u32,
     pub(crate) commands_per_s: f64,
     seats: u64,
@@ -65,6 +66,7 @@ impl From<ClusterNode> for NodeRow {
             lease_remaining_ms: milliseconds(node.lease_remaining),
             weight: node.weight,
             buckets: node.buckets,
+            epoch_max: node.epoch_max,
             performances_active: node.performances_active,
             commands_per_s: node.commands_per_s,
             seats: node.seats,
@@ -82,6 +84,7 @@ impl Row for NodeRow {
         " lease",
         " weight",
         " buckets",
+        " epoch",
         " active",
         " commands/s",
         " seats",
@@ -98,6 +101,7 @@ impl Row for NodeRow {
             seconds(self.lease_remaining_ms),
             self.weight.to_string(),
             self.buckets.to_string(),
+            self.epoch_max.to_string(),
             self.performances_active.to_string(),
             format!("{:.0}", self.commands_per_s),
             self.seats.to_string(),
@@ -150,6 +154,7 @@ pub(crate) mod tests {
             suspected: remaining_ms < 0,
             weight: 1,
             buckets: 512,
+            epoch_max: 9,
             performances_active: 12,
             commands_per_s: 4_999.6,
             seats: 120_000,
@@ -172,12 +177,12 @@ pub(crate) mod tests {
     fn people_see_a_table() {
         let text = Status::from(view()).text();
         assert_eq!(text, "\
-┌─────────────┬──────────────────┬─────┬────────┬────────┬─────────┬────────┬────────────┬────────┬──────┬──────────────────────────┐
-│ node        ┆ state            ┆ run ┆ lease  ┆ weight ┆ buckets ┆ active ┆ commands/s ┆ seats  ┆ load ┆ address                  │
-╞═════════════╪══════════════════╪═════╪════════╪════════╪═════════╪════════╪════════════╪════════╪══════╪══════════════════════════╡
-│ earlybird-0 ┆ active           ┆   3 ┆  3.0 s ┆      1 ┆     512 ┆     12 ┆       5000 ┆ 120000 ┆  600 ┆ http://earlybird-0:50051 │
-│ earlybird-1 ┆ draining, silent ┆   3 ┆ -1.2 s ┆      1 ┆     512 ┆     12 ┆       5000 ┆ 120000 ┆  600 ┆ http://earlybird-1:50051 │
-└─────────────┴──────────────────┴─────┴────────┴────────┴─────────┴────────┴────────────┴────────┴──────┴──────────────────────────┘
+┌─────────────┬──────────────────┬─────┬────────┬────────┬─────────┬───────┬────────┬────────────┬────────┬──────┬──────────────────────────┐
+│ node        ┆ state            ┆ run ┆ lease  ┆ weight ┆ buckets ┆ epoch ┆ active ┆ commands/s ┆ seats  ┆ load ┆ address                  │
+╞═════════════╪══════════════════╪═════╪════════╪════════╪═════════╪═══════╪════════╪════════════╪════════╪══════╪══════════════════════════╡
+│ earlybird-0 ┆ active           ┆   3 ┆  3.0 s ┆      1 ┆     512 ┆     9 ┆     12 ┆       5000 ┆ 120000 ┆  600 ┆ http://earlybird-0:50051 │
+│ earlybird-1 ┆ draining, silent ┆   3 ┆ -1.2 s ┆      1 ┆     512 ┆     9 ┆     12 ┆       5000 ┆ 120000 ┆  600 ┆ http://earlybird-1:50051 │
+└─────────────┴──────────────────┴─────┴────────┴────────┴─────────┴───────┴────────┴────────────┴────────┴──────┴──────────────────────────┘
 view 41, coordinated by earlybird-0");
     }
 
@@ -207,6 +212,7 @@ view 41, coordinated by earlybird-0");
                 "lease_remaining_ms": 2950,
                 "weight": 1,
                 "buckets": 512,
+                "epoch_max": 9,
                 "performances_active": 12,
                 "commands_per_s": 4999.6,
                 "seats": 120_000,

@@ -97,20 +97,26 @@ impl Ingress {
         } else {
             self.active_node("node", &request.node)?
         };
-        let pin = PinRow { performance, bucket, node: node.clone() };
-        match self.node.store.pin(&pin).await? {
-            PinOutcome::Pinned => {}
-            PinOutcome::NoSuchNode => return Err(Problem::new(Reason::NodeNotFound, "no such node")),
-            PinOutcome::Conflict(other) => {
-                let message = "another performance of its bucket is pinned to another node";
-                return Err(Problem::new(Reason::PinConflict, message)
-                    .with("performance", format!("performances/{}", other.performance))
-                    .with("node", format!("nodes/{}", other.node)));
-            }
+        let view = self.node.cluster.view();
+        let is_against =
+            |pin: &&PinRow| pin.bucket == bucket && pin.performance != performance && pin.node != node;
+        if let Some(other) = view.pins.iter().find(is_against) {
+            return Err(pinned_elsewhere(other));
         }
+        // Moved first, so that one which cannot be moved is not pinned either.
         self.bring(bucket, &node).await?;
-        Ok(self.routing(request.performance, bucket))
+        match self.node.store.pin(&PinRow { performance, bucket, node }).await? {
+            PinOutcome::Pinned => Ok(self.routing(request.performance, bucket)),
+            PinOutcome::NoSuchNode => Err(Problem::new(Reason::NodeNotFound, "no such node")),
+            PinOutcome::Conflict(other) => Err(pinned_elsewhere(&other)),
+        }
     }
+}
+
+fn pinned_elsewhere(other: &PinRow) -> Problem {
+    Problem::new(Reason::PinConflict, "another performance of its bucket is pinned to another node")
+        .with("performance", format!("performances/{}", other.performance))
+        .with("node", format!("nodes/{}", other.node))
 }
 
 #[tonic::async_trait]

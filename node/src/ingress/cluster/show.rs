@@ -42,6 +42,7 @@ impl Ingress {
         let is_own =
             |bucket: &earlybird_cluster::placement::Bucket| bucket.owner.as_deref() == Some(node.id.as_str());
         let own: Vec<_> = weighed(view, loads).into_iter().filter(is_own).collect();
+        let epochs = view.owned_by(&node.id, node.incarnation);
         let state = match node.state {
             NodeState::Active => v1::cluster_node::State::Active,
             NodeState::Draining => v1::cluster_node::State::Draining,
@@ -60,6 +61,7 @@ impl Ingress {
             commands_per_s: performances.iter().map(|load| load.commands_per_second).sum(),
             seats: performances.iter().map(|load| u64::from(load.seats)).sum(),
             load: own.iter().map(|bucket| bucket.load).sum(),
+            epoch_max: epochs.into_iter().map(|(_, epoch)| epoch.0).max().unwrap_or_default(),
         }
     }
 

@@ -1,16 +1,21 @@
 //! A second process as the same node: refused on SQLite, the new owner on PostgreSQL.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use earlybird_persistence as store;
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
 
 use super::crowd::{self, Crowd};
-use super::house::{self, Client};
+use super::eventually;
+use super::house::{self, Client, reason};
+use super::proxy::{Cut, Proxy};
 use super::server::Site;
 
 /// By when a node that cannot have the file says so.
 const REFUSAL_BOUND: Duration = Duration::from_secs(5);
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_node_on_the_same_file_ends_at_once() {
@@ -67,6 +72,41 @@ async fn a_second_run_of_a_node_takes_over_and_the_first_one_ends() {
     crowd::assert_held(&new.endpoint(), &after.acknowledged).await;
     assert!(new_server.terminate().await.0.success());
     assert_epochs_grow(&url, "carmen").await;
+    house::audit(&url).await;
+}
+
+/// What a node sends to the store in vain, for so long that it must ask afterwards whether it is there, is not taken for what
+/// the next owner wrote in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_owner_wrote_acknowledges_nothing() {
+    if skips_postgres().expect("PostgreSQL may be left out") {
+        return;
+    }
+    let postgres = TempPostgres::shared().expect("a server");
+    let (url, port) = (postgres.new_database().await.expect("a database"), postgres.port());
+    let network = Proxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
+    let detour = format!(":{}/", network.address().port());
+    let old = Site::on(&url.replacen(&format!(":{port}/"), &detour, 1)).with("LANE__ACK_TIMEOUT", "60s");
+    let new = Site::on(&url);
+    let mut old_server = old.start().await;
+    let (at_old, at_new) = (Client::of(&old.endpoint()), Client::of(&new.endpoint()));
+    at_old.import(20).await;
+    at_old.create("carmen", Duration::from_secs(600)).await;
+    at_old.hold("carmen", "ann", &[1], TIMEOUT).await.expect("the store is there");
+
+    network.cut(Cut::Both);
+    let unknown = tokio::spawn(async move { at_old.hold("carmen", "bob", &[2], TIMEOUT).await });
+    let is_sent = async || (old_server.metric("earlybird_commit_retries_total").await > 0.0).then_some(());
+    eventually("nobody knows whether it is there", is_sent).await;
+    let new_server = new.start().await;
+    for (buyer, seat) in [("carol", 2), ("dan", 3)] {
+        at_new.hold("carmen", buyer, &[seat], TIMEOUT).await.expect("the new owner sells on");
+    }
+    network.cut(Cut::None);
+    let refused = unknown.await.expect("no panic").expect_err("the seat is another's");
+    println!("it answers {}", reason(&refused));
+    assert!(!old_server.ended().await.success(), "it knows that it is not the node any more");
+    assert!(new_server.terminate().await.0.success());
     house::audit(&url).await;
 }
 
