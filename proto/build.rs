@@ -21,9 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(out.join("earlybird.bin"), prost_bytes(&descriptors))?;
     take_as_bytes(&mut descriptors, "SeatMapDelta", "changes")?;
     let peers = protox::compile([root.join("earlybird/cluster/v1/peer.proto")], [&root])?;
-    tonic_prost_build::configure()
-        .bytes(".earlybird.cluster.v1.ReceiveRequest.snapshot")
-        .compile_fds(peers)?;
+    tonic_prost_build::compile_fds(peers)?;
     tonic_prost_build::configure()
         .bytes(".earlybird.v1.SeatMap.states")
         .bytes(".earlybird.v1.SeatMapDelta.changes")

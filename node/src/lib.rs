@@ -1,5 +1,6 @@
 //! The server of earlybird: gRPC ingress, shard actors, the write-behind lane, timers, payments, config and metrics.
 
+mod aside;
 pub mod audit;
 pub mod auth;
 mod cancellation;

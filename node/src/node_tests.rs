@@ -22,12 +22,12 @@ use crate::reply::{Failure, Reply, Unavailable};
 use crate::shard::{Job, OfferNews, SeatMapUpdate, Shard, ShardMessage};
 
 const CLUB: &[u8] = include_bytes!("../../venues/club.json");
-const ARENA: &[u8] = include_bytes!("../../venues/arena.json");
+pub(crate) const ARENA: &[u8] = include_bytes!("../../venues/arena.json");
 
 /// A store in a folder of its own, with a venue, the club unless told otherwise, and performances in it.
 pub(crate) struct House {
     folder: TempDir,
-    plan: &'static [u8],
+    pub(crate) plan: &'static [u8],
     pub(crate) limits: Limits,
     hold_ack_memory: bool,
 }
@@ -124,7 +124,7 @@ pub(crate) fn held(reply: Reply) -> HoldId {
     }
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < deadline, "never came true: {what}");

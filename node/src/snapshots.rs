@@ -1,14 +1,12 @@
 //! Snapshots bound the time of recovery.
 //!
 //! They are made beside the sale, not by the shard: the newest snapshot and the journal after it are replayed, as a
-//! recovery would. The actor never pauses for one, and each is made of durable entries alone. A replay is long work without
-//! a pause, so it has a thread of its own, behind all others in the machine's queue: on a worker of the runtime it would
-//! stand in the way of every session that waits for that worker.
+//! recovery would. The actor never pauses for one, and each is made of durable entries alone. All of it is done in a thread
+//! of its own.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
-use std::thread;
 
 use bytes::Bytes;
 use earlybird_engine::encode_snapshot;
@@ -16,6 +14,7 @@ use earlybird_persistence::{AppendError, Sequence, SnapshotRow, Store, UnixMilli
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::aside;
 use crate::clock::Clock;
 use crate::directory::recovery::{Recovered, RecoveryError, recover};
 use crate::shard::Shard;
@@ -32,9 +31,6 @@ enum SnapshotError {
     Append(#[from] AppendError),
 }
 
-/// How far the thread steps back.
-const NICENESS: i32 = 10;
-
 /// Makes the snapshots that are asked for, one at a time, in a thread that ends when nobody can ask any more. Call it in a
 /// runtime, which does its input and output. One that fails, even by a panic, is missed until as many entries have gathered
 /// again: the journal has everything.
@@ -47,10 +43,7 @@ pub(crate) fn start(
     mut asked: mpsc::Receiver<Weak<Shard>>,
 ) -> io::Result<()> {
     let runtime = Handle::current();
-    thread::Builder::new().name("earlybird-snapshots".into()).spawn(move || {
-        if let Err(error) = rustix::process::nice(NICENESS) {
-            tracing::debug!(%error, "snapshots are made at the priority of everything else");
-        }
+    aside::begin("earlybird-snapshots", move || {
         while let Some(shard) = asked.blocking_recv() {
             let Some(shard) = shard.upgrade() else { continue };
             let name = &shard.performance().id;
@@ -62,8 +55,7 @@ pub(crate) fn start(
             }
             metrics::counter!("earlybird_snapshots_failed_total").increment(1);
         }
-    })?;
-    Ok(())
+    })
 }
 
 async fn make(store: &dyn Store, clock: &Clock, shard: &Shard) -> Result<(), SnapshotError> {

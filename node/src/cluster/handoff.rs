@@ -2,17 +2,19 @@
 //!
 //! ```text
 //!  old owner                                     store                    new owner
-//!  Prepare ───────────────────────────────────────────────────────────────► reads the performances' layouts
+//!  Prepare ───────────────────────────────────────────────────────────────► rebuilds the states, almost to the end
+//!                                                     snapshots, journals ──►   of their journals
 //!  seal: what waits is decided, what comes waits in the ingress   ┐
-//!  flush: everything decided is durable                           │ pause
-//!  transfer ─────────────────────────────────────► epoch + 1      │
-//!  Receive: the states ───────────────────────────────────────────┴───────► serves
-//!  reads the view; what waited in its ingress follows
+//!  flush: everything decided is durable                           │
+//!  transfer ─────────────────────────────────────► epoch + 1      │ pause
+//!  Receive ───────────────────────────────────────────────────────┼───────► is the owner
+//!  what waited in its ingress follows                 last entries ┴──────► serves
 //! ```
 //!
 //! The flush and the change of epoch need not be one transaction: between them nothing can be written, since the shards are
 //! sealed, and after them nothing, since the epoch is another. Whatever fails before the transfer leaves the bucket where it
-//! was; whatever fails after it leaves the new owner to load from the store.
+//! was; after it the new owner serves, when it learns from the view that it is the owner, if nobody else tells it. What it
+//! could not read ahead it reads then.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,20 +26,22 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::{Cluster, carry_out, place_orphans};
-use crate::directory::Sealed;
+use crate::directory::{Directory, READ_AHEAD_MAX, Sealed};
 
-/// How long the new owner may take to make itself ready.
-const PREPARE_MAX: Duration = Duration::from_secs(3);
+/// How long the new owner may take to make itself ready: a little longer than it gives itself.
+const PREPARE_MAX: Duration = READ_AHEAD_MAX.saturating_add(Duration::from_secs(1));
 /// How long what waits may take to be decided and durable.
 const SEAL_MAX: Duration = Duration::from_secs(1);
-/// How long the states may take on their way.
+/// How long the new owner may take to serve.
 const RECEIVE_MAX: Duration = Duration::from_secs(3);
 /// Pause between two looks at who owns a bucket.
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
 /// How long another node may take to hand a bucket over.
 const HAND_OVER_MAX: Duration = Duration::from_secs(10);
-/// Largest message between nodes: a state of a large house with long waitlists.
-pub(crate) const PEER_MESSAGE_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// An epoch that no bucket has.
+const NO_EPOCH: Epoch = Epoch(0);
+/// Buckets sealed at a time: those that would wait for each other in the store wait unsealed.
+pub(super) const SEALED_MAX: usize = 4;
 /// Buckets handed over at a time by a node that shuts down, and how often it tries those that failed.
 const HAND_OVER_CONCURRENCY: usize = 16;
 const HAND_OVER_ROUNDS: u32 = 3;
@@ -108,18 +112,14 @@ impl Cluster {
             }
             known => known?,
         };
-        // Also when there is nothing to read ahead: a node that does not answer is given nothing.
-        let active = directory.active_in(bucket);
-        let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
-        let mut request = self.request(PrepareRequest { bucket: bucket.number().into(), performances });
-        request.set_timeout(PREPARE_MAX);
-        peer.prepare(request).await.map_err(|status| HandoffError::Peer(to.clone(), status))?;
+        self.make_ready(&mut peer, &directory, bucket, to).await?;
+        let one_of_few = self.sealing.acquire().await;
 
         let began = Instant::now();
         // Opens the bucket again whenever this ends before the bucket has gone, also when it is dropped.
         let moving = directory.begin_move(bucket).ok_or(HandoffError::UnderWay(bucket))?;
         let sealing = tokio::time::timeout(SEAL_MAX, moving.seal());
-        let states = sealing.await.map_err(|_| HandoffError::NotFlushed)?;
+        let Sealed { performances, at } = sealing.await.map_err(|_| HandoffError::NotFlushed)?;
         let sealed = began.elapsed();
         let is_unread = directory.is_unread(bucket);
         let epoch = match self.store.transfer(bucket, epoch, to).await {
@@ -132,16 +132,45 @@ impl Cluster {
         };
         let transferred = began.elapsed();
         moving.gone(epoch);
-        let sent = self.send_states(&mut peer, bucket, epoch, states, is_unread).await;
+        drop(one_of_few);
+        // What waits in this node's ingress follows at once, and waits there; others read the view when its version has
+        // grown.
+        self.note_owner(bucket, to, epoch);
+        let mut request = self.request(ReceiveRequest {
+            bucket: bucket.number().into(),
+            epoch: epoch.0,
+            performances: performances.iter().map(ToString::to_string).collect(),
+            sealed_at_ms: at.0,
+            is_unread,
+        });
+        request.set_timeout(RECEIVE_MAX);
+        let received = peer.receive(request).await;
         let pause = began.elapsed();
-        if let Err(status) = sent {
-            tracing::warn!(%bucket, %to, %status, "the states did not arrive; the new owner loads them from the store");
+        if let Err(status) = received {
+            tracing::warn!(%bucket, %to, %status, "the new owner does not answer; the view tells it");
         }
         metrics::histogram!("earlybird_cluster_handoff_seconds").record(pause);
         tracing::debug!(%bucket, %to, ?sealed, ?transferred, ?pause, "handed over");
-        // What waits in this node's ingress follows at once; others read the view when its version has grown.
-        self.note_owner(bucket, to, epoch);
         Ok(HandedOver { epoch, pause })
+    }
+
+    /// Does ahead what can be done ahead of a pause.
+    async fn make_ready(
+        &self,
+        peer: &mut PeerClient<Channel>,
+        directory: &Directory,
+        bucket: Bucket,
+        to: &NodeId,
+    ) -> Result<(), HandoffError> {
+        // Also when there is nothing to read ahead: a node that does not answer is given nothing.
+        let active = directory.active_in(bucket);
+        let performances = active.iter().map(|shard| shard.performance().id.to_string()).collect();
+        let mut request = self.request(PrepareRequest { bucket: bucket.number().into(), performances });
+        request.set_timeout(PREPARE_MAX);
+        peer.prepare(request).await.map_err(|status| HandoffError::Peer(to.clone(), status))?;
+        // Changes nothing, and so the store has a connection and a plan when it counts.
+        self.store.transfer(bucket, NO_EPOCH, to).await?;
+        Ok(())
     }
 
     /// Waits until it is known who owns a bucket whose transfer has no answer. Until then nobody here may speak for it; when
@@ -158,45 +187,13 @@ impl Cluster {
         }
     }
 
-    async fn send_states(
-        &self,
-        peer: &mut PeerClient<Channel>,
-        bucket: Bucket,
-        epoch: Epoch,
-        states: Vec<Sealed>,
-        is_unread: bool,
-    ) -> Result<(), Status> {
-        let of_bucket = ReceiveRequest {
-            bucket: bucket.number().into(),
-            epoch: epoch.0,
-            is_unread,
-            ..ReceiveRequest::default()
-        };
-        let of_performance = |sealed: Sealed| ReceiveRequest {
-            performance: sealed.performance.to_string(),
-            snapshot: sealed.snapshot,
-            last_at_ms: sealed.last_at.0,
-            stored_snapshot: sealed.stored_snapshot.0,
-            ..of_bucket.clone()
-        };
-        let mut messages: Vec<ReceiveRequest> = states.into_iter().map(of_performance).collect();
-        if messages.is_empty() {
-            messages.push(of_bucket);
-        }
-        let mut request = self.request(tokio_stream::iter(messages));
-        request.set_timeout(RECEIVE_MAX);
-        peer.receive(request).await.map(drop)
-    }
-
     /// A client of another node that may own.
     pub(crate) fn peer(&self, node: &NodeId) -> Result<PeerClient<Channel>, HandoffError> {
         let view = self.view();
         let unknown = || HandoffError::NoSuchNode(node.clone());
         let row = view.live(node.as_str()).ok_or_else(unknown)?;
         let channel = self.peers.channel(&row.address).map_err(|_| unknown())?;
-        Ok(PeerClient::new(channel)
-            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX)
-            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX))
+        Ok(PeerClient::new(channel))
     }
 
     /// A request that shows the key of the cluster.

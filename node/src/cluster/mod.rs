@@ -31,10 +31,10 @@ use earlybird_persistence::{
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use handoff::{HandoffError, PEER_MESSAGE_BYTES_MAX};
+pub(crate) use handoff::HandoffError;
 pub use key::ClusterKey;
 pub(crate) use lease::Lease;
 use peers::Peers;
@@ -113,6 +113,8 @@ pub struct Cluster {
     hot: Mutex<HashMap<String, Vec<PerformanceId>>>,
     /// One at a time reads the view and acts on it.
     refreshing: tokio::sync::Mutex<()>,
+    /// Buckets that may answer nobody at a time, while this node hands them over.
+    sealing: Semaphore,
     /// One rebalance at a time.
     moving: Arc<tokio::sync::Mutex<()>>,
     /// Until when this node is the coordinator, if it was.
@@ -154,6 +156,7 @@ impl Cluster {
             gossip: OnceLock::new(),
             hot: Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
+            sealing: Semaphore::new(handoff::SEALED_MAX),
             moving: Arc::default(),
             leads_until: Mutex::default(),
             stale: Notify::new(),
@@ -266,8 +269,8 @@ impl Cluster {
         }
     }
 
-    /// A bucket has gone to another node; the view need not be read to know that.
-    fn note_owner(&self, bucket: Bucket, node: &NodeId, epoch: Epoch) {
+    /// A bucket has gone to a node, perhaps to this one; the view need not be read to know that.
+    pub(crate) fn note_owner(&self, bucket: Bucket, node: &NodeId, epoch: Epoch) {
         self.view.send_if_modified(|view| {
             let is_news = view.owner(bucket).is_none_or(|owner| owner.epoch < epoch);
             if is_news {

@@ -9,8 +9,11 @@
 //! Invariants: at most one activation of a performance at a time; a new one waits until the lane has settled whatever the
 //! one before has pushed, so it reads all of it.
 
+mod ahead;
 mod epochs;
 mod moving;
+#[cfg(test)]
+mod moving_tests;
 mod ownership;
 pub(crate) mod recovery;
 mod supervisor;
@@ -34,8 +37,9 @@ use crate::lane::Lane;
 use crate::payments::{Due, Payments};
 use crate::reply::Unavailable;
 use crate::shard::{BATCH_JOBS_MAX, Shard, ShardActor, ShardActorArguments, ShardMessage};
+use ahead::Ahead;
+pub(crate) use ahead::READ_AHEAD_MAX;
 use epochs::Epochs;
-use moving::Arrivals;
 pub(crate) use moving::Sealed;
 use recovery::{Recovered, RecoveryError};
 use supervisor::{BucketSupervisor, SupervisorMessage};
@@ -96,9 +100,10 @@ pub struct Directory {
     unread: Mutex<HashSet<Bucket>>,
     /// Buckets on their way to another node.
     moving: RwLock<HashSet<Bucket>>,
-    /// What comes from other nodes.
-    arrivals: Mutex<Arrivals>,
+    /// Buckets that were announced by other nodes, and when.
+    expected: Mutex<HashMap<Bucket, Instant>>,
     has_arrived: Notify,
+    ahead: Ahead,
     draining: AtomicBool,
     /// The last generation that was given to a seat map.
     generation: AtomicU64,
@@ -115,8 +120,9 @@ impl Directory {
             epochs: RwLock::default(),
             unread: Mutex::default(),
             moving: RwLock::default(),
-            arrivals: Mutex::default(),
+            expected: Mutex::default(),
             has_arrived: Notify::new(),
+            ahead: Ahead::default(),
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             itself: Weak::clone(itself),
@@ -249,10 +255,7 @@ impl Directory {
         };
         let lane = self.lane(info.bucket);
         lane.barrier().await;
-        let Recovered { mut state, last_at, snapshot } = match self.arrived(id, info.bucket, epoch).await {
-            Some(recovered) => recovered,
-            None => self.recover(&info).await?,
-        };
+        let Recovered { mut state, last_at, snapshot } = self.recover(&info).await?;
         let entries = state.sequence();
         let hold_ack_memory = info.hold_ack_memory;
         if hold_ack_memory {
@@ -290,8 +293,14 @@ impl Directory {
         Ok(shard)
     }
 
+    /// The state with all of its journal, from what was read ahead, if anything was.
     async fn recover(&self, info: &PerformanceInfo) -> Result<Recovered, ActivateError> {
-        recovery::recover(&*self.parts.store, info).await.map_err(|error| match error {
+        let store = &*self.parts.store;
+        let recovered = match self.ahead.take(&info.id) {
+            Some(mut ahead) => ahead.catch_up(store, info).await.map(|()| ahead),
+            None => recovery::recover(store, info).await,
+        };
+        recovered.map_err(|error| match error {
             RecoveryError::Store(error) => {
                 tracing::debug!(%error, "cannot read a journal");
                 ActivateError::Unavailable(Unavailable::Store)
@@ -389,8 +398,9 @@ impl Directory {
         }
     }
 
-    /// Puts idle shards to rest and forgets those that went.
+    /// Puts idle shards to rest and forgets those that went, and what was read ahead in vain.
     pub(crate) fn passivate_idle(&self, now: Timestamp) {
+        self.ahead.sweep();
         let since = Timestamp(now.0.saturating_sub(self.parts.passivate_after.0));
         self.slots.write().retain(|_, slot| !matches!(slot, Slot::Active(shard) if shard.is_closed()));
         for shard in self.active_shards() {

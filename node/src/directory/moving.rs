@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use earlybird_engine::{Sequence, Timestamp, decode_snapshot, encode_snapshot};
+use earlybird_engine::Timestamp;
 use earlybird_persistence::{Bucket, Epoch, PerformanceId};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
-use super::recovery::{Recovered, RecoveryError, restore};
 use super::{Directory, Slot, bucket_of};
 use crate::reply::Unavailable;
 use crate::shard::Shard;
@@ -16,27 +14,15 @@ use crate::shard::Shard;
 /// How often is looked whether what waits has been decided.
 const SEAL_POLL: Duration = Duration::from_millis(1);
 
-/// How long an announced state is waited for. After it, loading is not slower.
+/// How long an announced bucket is waited for.
 const EXPECTED_MAX: Duration = Duration::from_millis(500);
 
-/// What comes with buckets from other nodes.
-#[derive(Default)]
-pub(super) struct Arrivals {
-    /// Buckets that were announced, and when.
-    expected: HashMap<Bucket, Instant>,
-    /// States that nobody has taken up yet, each with the epoch that it is good for.
-    arrived: HashMap<PerformanceId, (Epoch, Recovered)>,
-}
-
-/// The state of a performance that nobody changes any more.
+/// A bucket whose performances nobody changes any more, and whose journals are whole.
 pub(crate) struct Sealed {
-    pub(crate) performance: PerformanceId,
-    /// Encoded as in the store.
-    pub(crate) snapshot: Bytes,
-    /// When its last entry was decided, or later.
-    pub(crate) last_at: Timestamp,
-    /// The sequence of the newest snapshot in the store.
-    pub(crate) stored_snapshot: Sequence,
+    /// Those that are active.
+    pub(crate) performances: Vec<PerformanceId>,
+    /// A time when all of it had been decided.
+    pub(crate) at: Timestamp,
 }
 
 /// A bucket on its way out. Dropped before it has [`gone`](Moving::gone), it is served again here.
@@ -67,58 +53,32 @@ impl Directory {
         shards
     }
 
-    /// Reads ahead what the performances of a bucket need to be served here. Whoever wants one of them soon waits for its
-    /// state to come instead of loading it.
-    pub(crate) async fn prepare(&self, bucket: Bucket, performances: &[PerformanceId]) {
-        for performance in performances {
-            if let Err(error) = self.parts.catalog.performance(performance).await {
-                tracing::debug!(%performance, %error, "cannot read a performance ahead");
-            }
-        }
-        self.arrivals.lock().expected.insert(bucket, Instant::now());
+    /// A bucket is announced: whoever wants something of it from here on waits a moment for it to come.
+    pub(super) fn expect(&self, bucket: Bucket) {
+        self.expected.lock().insert(bucket, Instant::now());
     }
 
-    /// Serves a bucket from here on, with states as their owner before left them. A state that cannot be used is loaded
-    /// from the store, and so is, if the bucket is unread, whatever of it has a journal.
-    pub(crate) async fn receive(&self, bucket: Bucket, epoch: Epoch, states: Vec<Sealed>, is_unread: bool) {
-        let performances: Vec<PerformanceId> =
-            states.iter().map(|sealed| sealed.performance.clone()).collect();
-        let mut restored = Vec::with_capacity(states.len());
-        for sealed in states {
-            let performance = sealed.performance.clone();
-            match self.restore(sealed).await {
-                Ok(recovered) => restored.extend(recovered.map(|recovered| (performance, recovered))),
-                Err(error) => {
-                    tracing::warn!(%performance, %error, "cannot use a state that was handed over; loading it");
-                }
-            }
-        }
-        let arrived = restored.into_iter().map(|(performance, recovered)| (performance, (epoch, recovered)));
-        self.arrivals.lock().arrived.extend(arrived);
+    /// Serves a bucket from here on, its active performances first. If it is unread, whatever of it has a journal is looked
+    /// at, too.
+    pub(crate) async fn receive(&self, bucket: Bucket, epoch: Epoch, sealed: Sealed, is_unread: bool) {
+        // What its owner before has told, by its clock, was true then and stays so.
+        self.parts.clock.not_before(sealed.at);
         let is_news = self.epochs.write().gain(bucket, epoch);
         // Expected until it is owned, so that nobody who waits for it finds neither.
-        self.arrivals.lock().expected.remove(&bucket);
+        self.expected.lock().remove(&bucket);
         self.has_arrived.notify_waiters();
         if !is_news && self.epoch(bucket) != Some(epoch) {
             // It has gone on to another node meanwhile.
-            return self.forget_arrived(bucket);
+            return;
         }
-        for performance in performances {
-            self.keep_trying(&performance).await;
-        }
-        self.forget_arrived(bucket);
+        self.load(sealed.performances).await;
         if is_unread {
             self.read(HashSet::from([bucket]), Vec::new());
         }
     }
 
-    /// Drops the states of a bucket that nobody has taken up.
-    fn forget_arrived(&self, bucket: Bucket) {
-        self.arrivals.lock().arrived.retain(|performance, _| bucket_of(performance) != Some(bucket));
-    }
-
     /// The epoch of a bucket that this node owns. Waits a moment for one that is announced: whoever comes early, since the
-    /// store's view is ahead of the states, is not turned away.
+    /// store's view is ahead of its owner's word, is not turned away.
     pub(super) async fn epoch_soon(&self, bucket: Bucket) -> Option<Epoch> {
         loop {
             // Asked to be told before looking, so that it does not come in between.
@@ -126,52 +86,18 @@ impl Directory {
             if let Some(epoch) = self.epoch(bucket) {
                 return Some(epoch);
             }
-            let until = *self.arrivals.lock().expected.get(&bucket)? + EXPECTED_MAX;
+            let until = *self.expected.lock().get(&bucket)? + EXPECTED_MAX;
             if Instant::now() >= until {
                 return None;
             }
             drop(tokio::time::timeout_at(until.into(), has_arrived).await);
         }
     }
-
-    /// The state of a performance that came with its bucket, under this epoch. Waits a moment for one that is announced.
-    pub(super) async fn arrived(
-        &self,
-        performance: &PerformanceId,
-        bucket: Bucket,
-        epoch: Epoch,
-    ) -> Option<Recovered> {
-        loop {
-            // Asked to be told before looking, so that none arrives in between.
-            let has_arrived = self.has_arrived.notified();
-            let until = {
-                let mut arrivals = self.arrivals.lock();
-                if let Some((of, recovered)) = arrivals.arrived.remove(performance) {
-                    return (of == epoch).then_some(recovered);
-                }
-                let until = *arrivals.expected.get(&bucket)? + EXPECTED_MAX;
-                if Instant::now() >= until {
-                    arrivals.expected.remove(&bucket);
-                    return None;
-                }
-                until
-            };
-            drop(tokio::time::timeout_at(until.into(), has_arrived).await);
-        }
-    }
-
-    async fn restore(&self, sealed: Sealed) -> Result<Option<Recovered>, RecoveryError> {
-        let Some(info) = self.parts.catalog.performance(&sealed.performance).await? else { return Ok(None) };
-        let snapshot = decode_snapshot(&sealed.snapshot)
-            .map_err(|error| RecoveryError::Corrupt(format!("the state handed over: {error}")))?;
-        let state = restore(&info, snapshot)?;
-        Ok(Some(Recovered { state, last_at: sealed.last_at, snapshot: sealed.stored_snapshot }))
-    }
 }
 
 impl Moving {
-    /// Decides what waits, makes it durable, and gives the states as they are then. Nothing changes them any more.
-    pub(crate) async fn seal(&self) -> Vec<Sealed> {
+    /// Decides what waits and makes it durable. Nothing changes the performances any more.
+    pub(crate) async fn seal(&self) -> Sealed {
         let shards = self.settled_shards().await;
         for shard in &shards {
             shard.refuse(Unavailable::NotOwner);
@@ -183,14 +109,10 @@ impl Moving {
             shard.seal();
         }
         self.directory.lane(self.bucket).barrier().await;
-        let last_at = self.directory.parts.clock.now();
-        let sealed = |shard: &Arc<Shard>| Sealed {
-            performance: shard.performance().id.clone(),
-            snapshot: shard.read(|state| encode_snapshot(&state.snapshot())).into(),
-            last_at,
-            stored_snapshot: shard.snapshot_at(),
-        };
-        shards.iter().map(sealed).collect()
+        Sealed {
+            performances: shards.iter().map(|shard| shard.performance().id.clone()).collect(),
+            at: self.directory.parts.clock.now(),
+        }
     }
 
     /// The active shards, once none is being loaded.

@@ -99,7 +99,7 @@ impl Directory {
     }
 
     /// Activates performances, a few at a time.
-    async fn load(&self, performances: Vec<PerformanceId>) {
+    pub(super) async fn load(&self, performances: Vec<PerformanceId>) {
         futures::stream::iter(performances)
             .for_each_concurrent(WAKE_CONCURRENCY, async |id| self.keep_trying(&id).await)
             .await;

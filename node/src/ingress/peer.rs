@@ -9,7 +9,7 @@ use earlybird_proto::cluster::{
     HandOverRequest, HandOverResponse, LoadsRequest, LoadsResponse, PrepareRequest, PrepareResponse,
     ReceiveRequest, ReceiveResponse,
 };
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status};
 
 use crate::directory::Sealed;
 use crate::node::Node;
@@ -52,30 +52,20 @@ impl Peer for PeerService {
         Ok(Response::new(PrepareResponse {}))
     }
 
-    async fn receive(
-        &self,
-        request: Request<Streaming<ReceiveRequest>>,
-    ) -> Result<Response<ReceiveResponse>, Status> {
-        let mut messages = request.into_inner();
-        let (mut gained, mut states) = (None, Vec::new());
-        while let Some(message) = messages.message().await? {
-            gained = Some((bucket(message.bucket)?, Epoch(message.epoch), message.is_unread));
-            if !message.performance.is_empty() {
-                states.push(Sealed {
-                    performance: PerformanceId::from(message.performance),
-                    snapshot: message.snapshot,
-                    last_at: Timestamp(message.last_at_ms),
-                    stored_snapshot: earlybird_engine::Sequence(message.stored_snapshot),
-                });
-            }
-        }
-        let (bucket, epoch, is_unread) =
-            gained.ok_or_else(|| Status::invalid_argument("no bucket was brought"))?;
-        // A task of its own: when the sender gives up waiting, what it sent is not left half taken up.
+    async fn receive(&self, request: Request<ReceiveRequest>) -> Result<Response<ReceiveResponse>, Status> {
+        let ReceiveRequest { bucket: number, epoch, performances, sealed_at_ms, is_unread } =
+            request.into_inner();
+        let (bucket, epoch) = (bucket(number)?, Epoch(epoch));
+        let performances = performances.into_iter().map(Into::into).collect();
+        let sealed = Sealed { performances, at: Timestamp(sealed_at_ms) };
+        // A task of its own: when the sender gives up waiting, the bucket is not left half taken up.
         let directory = Arc::clone(&self.node.directory);
-        let received = tokio::spawn(async move { directory.receive(bucket, epoch, states, is_unread).await });
+        let received = tokio::spawn(async move { directory.receive(bucket, epoch, sealed, is_unread).await });
         received.await.map_err(|error| Status::internal(error.to_string()))?;
-        self.node.cluster.suspect();
+        // Who waits here for its owner to be known need not wait for the view to be read.
+        let cluster = &self.node.cluster;
+        cluster.note_owner(bucket, cluster.node(), epoch);
+        cluster.suspect();
         Ok(Response::new(ReceiveResponse {}))
     }
 

@@ -27,7 +27,6 @@ use super::connections::incoming;
 use super::gate::{Gate, GateLayer};
 use super::router::{Router, RouterLayer};
 use crate::catalog::PLAN_BYTES_MAX;
-use crate::cluster::PEER_MESSAGE_BYTES_MAX;
 use crate::config::GrpcConfig;
 use crate::ingress::catalog::CatalogService;
 use crate::ingress::peer::PeerService;
@@ -112,7 +111,7 @@ impl GrpcServer {
         add(&mut routes, &mut names, ClusterServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, AdminServer::new(services).max_decoding_message_size(max));
         // Not for clients: without reflection and health.
-        let peer = PeerServer::new(PeerService::new(peer)).max_decoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        let peer = PeerServer::new(PeerService::new(peer));
         let routes = reflection(routes.add_service(peer)).prepare();
         Self { config: config.clone(), routes, gate, router, health: Health { reporter, names } }
     }

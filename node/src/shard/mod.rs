@@ -373,11 +373,6 @@ impl Shard {
         self.sealed.load(Ordering::Acquire)
     }
 
-    /// The entry up to which a snapshot was asked for last.
-    pub(crate) fn snapshot_at(&self) -> Sequence {
-        Sequence(self.snapshot_asked.load(Ordering::Relaxed))
-    }
-
     /// Commands a second, of late.
     pub(crate) fn commands_per_second(&self) -> f64 {
         self.rate.lock().at(Instant::now(), self.commands.load(Ordering::Relaxed))

@@ -11,12 +11,14 @@ use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 
 use super::{Watch, Watcher};
-use crate::cluster::PEER_MESSAGE_BYTES_MAX;
 use crate::ingress::Ingress;
 use crate::ingress::meters::StreamKind;
 use crate::ingress::origin::Origin;
 use crate::ingress::seating::seat_map;
 use crate::shard::{SeatMapUpdate, SeatMapWatch, Shard};
+
+/// Largest message of a watch at another node: a seat map, whose seats take a few bytes each.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 struct SeatMapNews {
     /// Its whole name.
@@ -71,7 +73,7 @@ impl Watch for SeatMapNews {
         let mut request =
             Request::new(v1::WatchSeatMapRequest { performance, resume_version, resume_generation });
         *request.metadata_mut() = shown;
-        let mut client = SeatingClient::new(channel).max_decoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        let mut client = SeatingClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         Ok(client.watch_seat_map(request).await?.into_inner())
     }
 
