@@ -173,10 +173,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until it is known who owns a bucket whose transfer has no answer. Until then nobody here may speak for it; when
-    /// the lease is over, nobody does anyway.
+    /// Waits until it is known who owns a bucket whose transfer has no answer. Until then nobody here may speak for it, also
+    /// when the lease is over: it may hold again before the view is read.
     async fn until_known(&self, bucket: Bucket) {
-        while self.lease.holds() && !self.over.is_cancelled() {
+        while !self.over.is_cancelled() {
             // Ends the statement, should it still be under way.
             let ended = self.store.heads(&[]).await;
             if ended.is_ok() && self.refresh().await.is_ok() {

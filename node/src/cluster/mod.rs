@@ -1,9 +1,9 @@
 //! This node as one of a cluster: its run, its lease, what it owns, and who owns the rest.
 //!
 //! ```text
-//!  join ──► renew every third of the lease ──► the view has changed: read it
-//!             │ None: this run is over                 │ mine with a higher epoch: gained   another's: lost
-//!             └──► the process ends                    └ without a living owner, and placed here: claimed
+//!  join ──► renew four times in the span of the lease ──► the view has changed: read it
+//!             │ None: this run is over                            │ mine with a higher epoch: gained   another's: lost
+//!             └──► the process ends                               └ without a living owner, and placed here: claimed
 //!  every now and then: declare dead whose lease is over; that changes the view of all
 //! ```
 //!

@@ -98,6 +98,8 @@ pub struct Directory {
     epochs: RwLock<Epochs>,
     /// Buckets that have come, and whose performances have not all been looked at.
     unread: Mutex<HashSet<Bucket>>,
+    /// The bucket of each performance whose shard was closed and that is not active again.
+    failed: Mutex<Vec<Bucket>>,
     /// Buckets on their way to another node.
     moving: RwLock<HashSet<Bucket>>,
     /// Buckets that were announced by other nodes, and when.
@@ -119,6 +121,7 @@ impl Directory {
             supervisors: Mutex::default(),
             epochs: RwLock::default(),
             unread: Mutex::default(),
+            failed: Mutex::default(),
             moving: RwLock::default(),
             expected: Mutex::default(),
             has_arrived: Notify::new(),
@@ -350,9 +353,16 @@ impl Directory {
 
     /// Loads a performance again whose shard was closed.
     pub(crate) fn reactivate(&self, shard: &Arc<Shard>) {
-        let id = shard.performance().id.clone();
+        let (id, bucket) = (shard.performance().id.clone(), shard.performance().bucket);
         if let Some(directory) = self.itself.upgrade() {
-            tokio::spawn(async move { directory.keep_trying(&id).await });
+            self.failed.lock().push(bucket);
+            tokio::spawn(async move {
+                directory.keep_trying(&id).await;
+                let mut failed = directory.failed.lock();
+                if let Some(place) = failed.iter().position(|failed| *failed == bucket) {
+                    failed.swap_remove(place);
+                }
+            });
         }
     }
 

@@ -74,9 +74,10 @@ impl Directory {
         });
     }
 
-    /// Whether not all performances of a bucket have been looked at since it came.
+    /// Whether a performance of a bucket may have something due and not be active: not all have been looked at since the
+    /// bucket came, or one has failed.
     pub(crate) fn is_unread(&self, bucket: Bucket) -> bool {
-        self.unread.lock().contains(&bucket)
+        self.unread.lock().contains(&bucket) || self.failed.lock().contains(&bucket)
     }
 
     /// This node no longer owns these buckets: another has them, under `epoch` if that is known.

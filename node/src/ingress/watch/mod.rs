@@ -3,7 +3,7 @@
 //! ```text
 //!  client asks for more ──► next piece of news, and nothing is read ahead
 //!                              │ of a shard here, or of the same stream of another node
-//!                              │ it ended, or the view names another owner: find who serves the performance, go on there
+//!                              │ it ended, this node's lease is over, or the view names another owner: find who serves the performance, go on there
 //!                              │ from where the client is
 //!                              │ nobody serves it for long: end with the reason
 //!                              └ this node is draining: end with UNAVAILABLE (DRAINING)
@@ -23,7 +23,7 @@ use std::time::Duration;
 use earlybird_persistence::PerformanceId;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, interval};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
@@ -32,13 +32,16 @@ use super::meters::LiveStream;
 use super::origin::Origin;
 use super::status::{Problem, Reason, reason_of};
 use super::{Ingress, Place};
-use crate::cluster::{OWNER_LOOK_EVERY, OWNER_WAIT_MAX, View};
+use crate::cluster::{Lease, OWNER_LOOK_EVERY, OWNER_WAIT_MAX, View};
 use crate::shard::Shard;
 
 /// How long a watch looks for somebody to go on with before it ends; the client may then resume it. A failover is shorter.
 const GO_ON_MAX: Duration = Duration::from_secs(15);
 /// Longest pause between two looks. The first is short, and each is twice the one before.
 const PAUSE_MAX: Duration = Duration::from_millis(400);
+
+/// How often a watch of a shard here looks whether the node may still speak for it.
+const LEASE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// One kind of news.
 trait Watch: Send + 'static {
@@ -79,6 +82,8 @@ struct Watcher<W: Watch> {
     origin: Origin,
     watch: W,
     source: Source<W>,
+    lease: Arc<Lease>,
+    lease_looks: Interval,
     /// Counted until the client or the server ends the stream.
     _live: LiveStream,
 }
@@ -98,6 +103,8 @@ impl<W: Watch> Watcher<W> {
             origin,
             watch,
             source: Source::Nobody,
+            lease: ingress.node.cluster.lease(),
+            lease_looks: interval(LEASE_LOOK_EVERY),
             _live: live,
         };
         watcher.find(OWNER_WAIT_MAX).await?;
@@ -117,9 +124,15 @@ impl<W: Watch> Watcher<W> {
 
     async fn next(&mut self) -> Result<W::News, Status> {
         loop {
+            let is_here = matches!(self.source, Source::Shard(_));
             let news = tokio::select! {
                 biased;
                 () = self.ingress.draining.cancelled() => return Err(Problem::draining().into()),
+                // Cut off from the store, nobody tells this node that another serves the performance.
+                _ = self.lease_looks.tick(), if is_here => match self.lease.holds() {
+                    true => continue,
+                    false => None,
+                },
                 news = self.source.next(&mut self.watch, &self.performance) => news,
             };
             match news {
