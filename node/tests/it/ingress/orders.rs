@@ -90,7 +90,7 @@ async fn a_slow_payment_is_unknown_until_it_is_known() {
     for result in [
         seating.release_hold(release_request(&hold)).await.map(drop),
         seating.extend_hold(extend_request(&hold)).await.map(drop),
-        orders.pay_hold(pay_request(&hold, "another key")).await.map(drop),
+        orders.pay_hold(pay_request(&hold, "another-key")).await.map(drop),
     ] {
         let (status, reason, details) = failure(result);
         assert_eq!((status.code(), reason.as_str()), (Code::FailedPrecondition, "PAYMENT_IN_PROGRESS"));

@@ -208,7 +208,7 @@ async fn a_run_that_is_due_repairs_late_money() {
         created_at: UnixMillis(0),
     };
     assert_eq!(store.create_job(&job).await.expect("it is taken"), CreateOutcome::Created);
-    drop(store);
+    store.close().await;
     shop.house.server.restart().await;
     let mut jobs = JobsClient::new(shop.house.server.channel());
     eventually("the run ends", async || {
