@@ -19,6 +19,8 @@ use crate::rows::{NodeRow, Status};
 /// How often the thread that reads keys looks whether it is still wanted.
 const KEY_POLL: Duration = Duration::from_millis(250);
 
+/// Least width of a number.
+const NUMBER_CELLS: usize = 8;
 /// Cells of a full bar.
 const BAR_CELLS: usize = 20;
 
@@ -100,8 +102,10 @@ fn draw(frame: &mut Frame<'_>, status: &Status, trouble: Option<&Failure>) {
 }
 
 fn widths() -> Vec<Constraint> {
+    let numbers = &NodeRow::HEADER[2..NodeRow::HEADER.len() - 1];
+    let of_number = |name: &&str| Constraint::Length(name.trim_start().len().max(NUMBER_CELLS) as u16);
     let mut widths = vec![Constraint::Min(12), Constraint::Length(16)];
-    widths.extend([Constraint::Length(10); 8]);
+    widths.extend(numbers.iter().map(of_number));
     widths.push(Constraint::Length(BAR_CELLS as u16));
     widths
 }
