@@ -53,6 +53,7 @@ fn commit(state: &mut State, number: u64, action: Action, changed: &mut Vec<Seat
     let id = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let request = Some(RequestStamp { id: RequestId(id.to_le_bytes()), fingerprint: number });
     changed.clear();
+    // Nothing is rejected or replayed: each seat is held once, and each command has a request id of its own.
     match decide(state, NOW, &Command { request, action }) {
         Ok(Decision::Commit(entry)) => evolve(state, &entry, changed),
         other => panic!("the seat is free: {other:?}"),

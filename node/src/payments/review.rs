@@ -90,11 +90,11 @@ impl Payments {
         };
         let Some((_, any)) = orders.first() else { return Ok(Ok((order, Verdict::Agree))) };
         let record = self.permitted(self.gateway.find(&any.payment)).await?;
-        let owner = twins::owner(orders, record.as_ref());
-        Ok(
-            Ok(owner
-                .map_or((order, Verdict::Agree), |(owner, facts)| (owner, facts.compare(record.as_ref())))),
-        )
+        let verdict = match twins::owner(orders, record.as_ref()) {
+            Some((owner, facts)) => (owner, facts.compare(record.as_ref())),
+            None => (order, Verdict::Agree),
+        };
+        Ok(Ok(verdict))
     }
 
     async fn repair(self: &Arc<Self>, performance: &PerformanceId, order: OrderId, kind: DifferenceKind) {

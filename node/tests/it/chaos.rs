@@ -40,6 +40,19 @@ fn chance(test: &str, seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
+/// Whether a test is left out for what is missing on this machine. Says so loudly; in continuous integration it fails.
+pub(crate) fn skips_without(what: &str, is_there: bool) -> bool {
+    if !is_there {
+        assert_ne!(
+            std::env::var("CI").as_deref(),
+            Ok("true"),
+            "{what} missing; run `make setup`, as root if need be"
+        );
+        eprintln!("SKIPPED: a test without {what}; `make setup` installs what it can");
+    }
+    !is_there
+}
+
 /// Looks again until there is something, and returns it.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();

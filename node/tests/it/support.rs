@@ -5,6 +5,9 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
+use earlybird_proto::SeatChanges;
+use earlybird_proto::v1::WatchSeatMapResponse;
+use earlybird_proto::v1::watch_seat_map_response::Update;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -53,6 +56,39 @@ pub(crate) fn paying_through(provider: &Simulator) -> [(&'static str, String); 3
         ("EARLYBIRD_PAYMENTS__TOSS__BASE_URL", provider.url()),
         ("EARLYBIRD_PAYMENTS__TOSS__SECRET_KEY", SECRET_KEY.to_owned()),
     ]
+}
+
+/// A seat map as a client keeps it up to date.
+#[derive(Default)]
+pub(crate) struct MapCopy {
+    /// Empty before the first snapshot, and of who goes on without one.
+    pub(crate) states: Vec<u8>,
+    pub(crate) generation: u64,
+    pub(crate) version: u64,
+    /// How many were sent.
+    pub(crate) snapshots: usize,
+}
+
+impl MapCopy {
+    /// Takes up what a watch tells.
+    pub(crate) fn apply(&mut self, told: WatchSeatMapResponse) {
+        match told.update.expect("an update") {
+            Update::Snapshot(map) => {
+                (self.states, self.generation, self.version) =
+                    (map.states.to_vec(), map.generation, map.version);
+                self.snapshots += 1;
+            }
+            Update::Delta(delta) => {
+                assert_eq!(delta.from_version, self.version, "a delta applies to the version before");
+                self.version = delta.version;
+                if !self.states.is_empty() {
+                    for (seat, state) in SeatChanges::new(delta.changes) {
+                        self.states[seat as usize] = state;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A payment provider that answers after so many milliseconds.

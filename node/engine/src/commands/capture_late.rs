@@ -153,15 +153,6 @@ mod tests {
     #[test]
     fn money_that_goes_back_pays_no_other_order() {
         let mut stage = declined_after(Limits::default(), 100);
-        let pay_again = |stage: &mut Stage, payment_key: &str| {
-            stage.must(Action::BeginPayment {
-                buyer: "ann".into(),
-                hold: HoldId(1),
-                amount_minor: 200,
-                payment_key: payment_key.into(),
-                coupon: None,
-            })
-        };
         pay_again(&mut stage, "another key");
         stage.must(CAPTURE);
         assert!(!stage.state.is_payment_returned(OrderId(2)));
@@ -176,6 +167,11 @@ mod tests {
 
     fn paid_again_with(payment_key: &str) -> Stage {
         let mut stage = declined_after(Limits::default(), 100);
+        pay_again(&mut stage, payment_key);
+        stage
+    }
+
+    fn pay_again(stage: &mut Stage, payment_key: &str) {
         stage.must(Action::BeginPayment {
             buyer: "ann".into(),
             hold: HoldId(1),
@@ -183,7 +179,6 @@ mod tests {
             payment_key: payment_key.into(),
             coupon: None,
         });
-        stage
     }
 
     /// I14.

@@ -129,10 +129,12 @@ impl<W: Watch> Watcher<W> {
                 biased;
                 () = self.ingress.draining.cancelled() => return Err(Problem::draining().into()),
                 // Cut off from the store, nobody tells this node that another serves the performance.
-                _ = self.lease_looks.tick(), if is_here => match self.lease.holds() {
-                    true => continue,
-                    false => None,
-                },
+                _ = self.lease_looks.tick(), if is_here => {
+                    if self.lease.holds() {
+                        continue;
+                    }
+                    None
+                }
                 news = self.source.next(&mut self.watch, &self.performance) => news,
             };
             match news {

@@ -49,9 +49,9 @@ impl KnownOffers {
     /// Returns whether the client had not been told it yet.
     fn add(&mut self, hold: HoldId, seat: SeatIndex, deadline: Timestamp) -> bool {
         let is_new = self.0.insert(hold, (seat, deadline)).is_none();
-        let earliest = self.0.iter().min_by_key(|(_, (_, deadline))| *deadline).map(|(&hold, _)| hold);
-        if let Some(earliest) = earliest.filter(|_| self.0.len() > KNOWN_OFFERS_MAX) {
-            self.0.remove(&earliest);
+        if self.0.len() > KNOWN_OFFERS_MAX {
+            let earliest = self.0.iter().min_by_key(|(_, (_, deadline))| *deadline).map(|(&hold, _)| hold);
+            earliest.map(|hold| self.0.remove(&hold));
         }
         is_new
     }

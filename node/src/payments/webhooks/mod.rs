@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Invariants: a webhook is a hint, and nothing is done because of what it says. It is answered with 200 only once nothing
-//! of it can be lost: it is kept, or its order will be looked at anyway, or it says what is durable here already. Repeats, late and reordered ones do no harm,
-//! since all that follows from one is to ask the provider.
+//! of it can be lost: it is kept, or its order will be looked at anyway, or it says what is durable here already. Repeats,
+//! late and reordered ones do no harm, since all that follows from one is to ask the provider.
 
 mod endpoint;
 mod message;

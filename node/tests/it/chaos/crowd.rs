@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use earlybird_proto::v1::{Hold, ReleaseHoldRequest};
+use earlybird_proto::v1::Hold;
 use futures::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use super::eventually;
-use super::house::{Client, reason, request_id};
+use super::house::{Client, reason};
 
 /// Longest that a buyer waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -161,9 +161,7 @@ impl Buyer {
 
     async fn release(&mut self, hold: Hold) -> bool {
         let began = Instant::now();
-        let request =
-            ReleaseHoldRequest { name: hold.name, buyer_id: self.name.clone(), request_id: request_id() };
-        let released = self.client.seating.clone().release_hold(request).await;
+        let released = self.client.release(hold.name, &self.name).await;
         match &released {
             Ok(_) => self.done.changes += 1,
             Err(status) => self.failed(began, status).await,

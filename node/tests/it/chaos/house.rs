@@ -8,9 +8,11 @@ use earlybird_engine::Millis;
 use earlybird_persistence as store;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
+use earlybird_proto::v1::waitlist_client::WaitlistClient;
 use earlybird_proto::v1::{
     CreatePerformanceRequest, GetHoldRequest, GetSeatMapRequest, Hold, HoldAck, HoldSeatsRequest,
-    ImportVenueRequest, Limits, ListHoldsRequest, Performance, Price, SalePhase, SeatMap, sale_phase,
+    ImportVenueRequest, JoinWaitlistRequest, Limits, ListHoldsRequest, Performance, Price,
+    ReleaseHoldRequest, SalePhase, SeatMap, sale_phase,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
@@ -56,6 +58,7 @@ pub(crate) fn connect(endpoint: &str) -> Channel {
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) seating: SeatingClient<Channel>,
+    pub(crate) waitlist: WaitlistClient<Channel>,
     catalog: CatalogClient<Channel>,
 }
 
@@ -68,7 +71,7 @@ impl Client {
     /// A client over this connection.
     pub(crate) fn over(channel: Channel) -> Self {
         let catalog = CatalogClient::new(channel.clone()).max_encoding_message_size(64 << 20);
-        Self { seating: SeatingClient::new(channel), catalog }
+        Self { seating: SeatingClient::new(channel.clone()), waitlist: WaitlistClient::new(channel), catalog }
     }
 
     /// Imports a club of so many rows.
@@ -135,6 +138,24 @@ impl Client {
         });
         request.set_timeout(timeout);
         self.seating.clone().hold_seats(request).await.map(Response::into_inner)
+    }
+
+    /// Gives a hold back.
+    pub(crate) async fn release(&self, hold: String, buyer: &str) -> Result<Hold, Status> {
+        let request = ReleaseHoldRequest { name: hold, buyer_id: buyer.into(), request_id: request_id() };
+        self.seating.clone().release_hold(request).await.map(Response::into_inner)
+    }
+
+    /// Queues for a seat.
+    pub(crate) async fn join(&self, performance: &str, buyer: &str, seat: u32) -> Result<(), Status> {
+        let request = JoinWaitlistRequest {
+            performance: format!("performances/{performance}"),
+            seat,
+            buyer_id: buyer.into(),
+            grade: String::new(),
+            request_id: request_id(),
+        };
+        self.waitlist.clone().join_waitlist(request).await.map(drop)
     }
 
     /// A hold by name.

@@ -1,21 +1,18 @@
 //! Seat map watches: deltas that add up, breaks, slow watchers, draining, vanished clients.
 
+use earlybird_proto::v1;
 use earlybird_proto::v1::catalog_client::CatalogClient;
 use earlybird_proto::v1::seating_client::SeatingClient;
-use earlybird_proto::v1::watch_seat_map_response::Update;
-use earlybird_proto::{SeatChanges, v1};
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
 use super::house::*;
+use crate::support::MapCopy;
 
 /// A watcher that keeps the map up to date as a client would.
 struct Watcher {
     stream: Streaming<v1::WatchSeatMapResponse>,
-    states: Vec<u8>,
-    version: u64,
-    generation: u64,
-    snapshots: usize,
+    copy: MapCopy,
 }
 
 impl Watcher {
@@ -27,35 +24,15 @@ impl Watcher {
         let (resume_generation, resume_version) = resume;
         let request = v1::WatchSeatMapRequest { performance: name.into(), resume_version, resume_generation };
         let stream = seating.watch_seat_map(request).await.expect("a stream").into_inner();
-        Self {
-            stream,
-            states: Vec::new(),
-            version: resume_version,
-            generation: resume_generation,
-            snapshots: 0,
-        }
+        let copy = MapCopy { version: resume_version, generation: resume_generation, ..MapCopy::default() };
+        Self { stream, copy }
     }
 
     async fn next(&mut self) -> Result<Option<()>, tonic::Status> {
         let message =
             tokio::time::timeout(PATIENCE, self.stream.message()).await.expect("news comes in time")?;
         let Some(message) = message else { return Ok(None) };
-        match message.update.expect("an update") {
-            Update::Snapshot(map) => {
-                (self.states, self.version, self.generation) =
-                    (map.states.to_vec(), map.version, map.generation);
-                self.snapshots += 1;
-            }
-            Update::Delta(delta) => {
-                assert_eq!(delta.from_version, self.version, "a delta applies to the version before");
-                self.version = delta.version;
-                if !self.states.is_empty() {
-                    for (seat, state) in SeatChanges::new(delta.changes) {
-                        self.states[seat as usize] = state;
-                    }
-                }
-            }
-        }
+        self.copy.apply(message);
         Ok(Some(()))
     }
 
@@ -73,37 +50,37 @@ impl Watcher {
 async fn deltas_add_up_to_the_map() {
     let house = House::build(Plan::default().with_short_holds()).await;
     let mut watcher = Watcher::open(house.seating.clone(), (0, 0)).await;
-    watcher.until("a snapshot", |watcher| watcher.snapshots == 1).await;
-    assert_eq!(watcher.states, [0; SEATS as usize]);
+    watcher.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
+    assert_eq!(watcher.copy.states, [0; SEATS as usize]);
     house.hold("alice", &[2, 3]).await.expect("free seats");
-    watcher.until("the hold", |watcher| watcher.states[2..4] == [1, 1]).await;
-    watcher.until("its end", |watcher| watcher.states[2..4] == [0, 0]).await;
-    assert_eq!(watcher.snapshots, 1, "a watcher that keeps up is sent deltas alone");
+    watcher.until("the hold", |watcher| watcher.copy.states[2..4] == [1, 1]).await;
+    watcher.until("its end", |watcher| watcher.copy.states[2..4] == [0, 0]).await;
+    assert_eq!(watcher.copy.snapshots, 1, "a watcher that keeps up is sent deltas alone");
 }
 
 #[tokio::test]
 async fn a_watch_is_resumed_where_it_broke_off() {
     let house = House::open().await;
     let mut watcher = Watcher::open(house.seating.clone(), (0, 0)).await;
-    watcher.until("a snapshot", |watcher| watcher.snapshots == 1).await;
-    let resume = (watcher.generation, watcher.version);
+    watcher.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
+    let resume = (watcher.copy.generation, watcher.copy.version);
     drop(watcher);
     house.hold("alice", &[5]).await.expect("a free seat");
     eventually("it is published", async || (house.seat_map().await.version > resume.1).then_some(())).await;
     let mut resumed = Watcher::open(house.seating.clone(), resume).await;
     resumed.next().await.expect("a delta").expect("the stream goes on");
-    assert_eq!((resumed.snapshots, resumed.version), (0, resume.1 + 1));
+    assert_eq!((resumed.copy.snapshots, resumed.copy.version), (0, resume.1 + 1));
     // A generation that is not known starts over.
     let mut other = Watcher::open(house.seating.clone(), (1, resume.1)).await;
     other.next().await.expect("a snapshot").expect("the stream goes on");
-    assert_eq!(other.snapshots, 1);
+    assert_eq!(other.copy.snapshots, 1);
 }
 
 #[tokio::test]
 async fn draining_ends_watches_with_a_reason() {
     let house = House::open().await;
     let mut watcher = Watcher::open(house.seating.clone(), (0, 0)).await;
-    watcher.until("a snapshot", |watcher| watcher.snapshots == 1).await;
+    watcher.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
     let request =
         v1::WatchOffersRequest { performance: NAME.into(), buyer_id: "alice".into(), ..Default::default() };
     let mut offers = house.waitlist.clone().watch_offers(request).await.expect("a stream").into_inner();
@@ -119,7 +96,7 @@ async fn clients_that_vanish_leave_nothing_behind() {
     let open = async || {
         let seating = SeatingClient::new(house.connect(65_535).await);
         let mut watcher = Watcher::open(seating.clone(), (0, 0)).await;
-        watcher.until("a snapshot", |watcher| watcher.snapshots == 1).await;
+        watcher.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
         let (commands, receiver) = tokio::sync::mpsc::channel::<v1::SessionRequest>(1);
         let commands_stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         let replies = seating.clone().session(commands_stream).await.expect("a session").into_inner();
@@ -176,9 +153,9 @@ async fn a_watcher_that_does_not_read_starts_over() {
 
     let mut slow =
         Watcher::open_for(SeatingClient::new(house.connect(65_535).await), "performances/aida", (0, 0)).await;
-    slow.until("a snapshot", |watcher| watcher.snapshots == 1).await;
+    slow.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
     let mut keen = Watcher::open_for(house.seating.clone(), "performances/aida", (0, 0)).await;
-    keen.until("a snapshot", |watcher| watcher.snapshots == 1).await;
+    keen.until("a snapshot", |watcher| watcher.copy.snapshots == 1).await;
     // Every seat changes in every delta, so that few of them fill what the network and the server hold for a stream.
     let (seats, performance): (Vec<u32>, _) = ((0..10_000).collect(), "performances/aida".to_owned());
     let mut admin = house.admin.clone();
@@ -194,10 +171,10 @@ async fn a_watcher_that_does_not_read_starts_over() {
                 .expect("blocked");
             0
         };
-        keen.until("the change", |watcher| watcher.states[0] == expected).await;
+        keen.until("the change", |watcher| watcher.copy.states[0] == expected).await;
     }
-    assert_eq!(keen.snapshots, 1, "who reads is sent deltas alone");
-    slow.until("a new snapshot instead of what was missed", |watcher| watcher.snapshots == 2).await;
-    slow.until("the present", |watcher| watcher.version == keen.version).await;
-    assert_eq!(slow.states, keen.states);
+    assert_eq!(keen.copy.snapshots, 1, "who reads is sent deltas alone");
+    slow.until("a new snapshot instead of what was missed", |watcher| watcher.copy.snapshots == 2).await;
+    slow.until("the present", |watcher| watcher.copy.version == keen.copy.version).await;
+    assert_eq!(slow.copy.states, keen.copy.states);
 }

@@ -154,7 +154,7 @@ async fn faults_by_chance_cost_no_seat_and_no_money() {
     let postgres = TempPostgres::start_new().expect("a server");
     let provider = sale::provider().await;
     let mut network = Network::of(NODES);
-    let cluster = Cluster::across(&mut network, &postgres, NODES).await;
+    let cluster = Cluster::across(&mut network, &postgres).await;
     let door = network.door_to(provider.address()).await;
     let cluster = cluster.map(|site| {
         site.paying_through(&provider).with("PAYMENTS__TOSS__BASE_URL", &format!("http://{door}"))
@@ -179,6 +179,7 @@ async fn faults_by_chance_cost_no_seat_and_no_money() {
             for (fault, node) in &faults {
                 victim.begin(*fault, *node).await;
             }
+            // Nothing is waited for here: so long the faults last.
             tokio::time::sleep(lasts).await;
             for (fault, node) in &faults {
                 victim.end(*fault, *node).await;

@@ -6,13 +6,10 @@ use std::time::{Duration, Instant};
 use earlybird_engine::{Entry, Event, HoldId, Timestamp, decode_entry};
 use earlybird_persistence::testing::skips_postgres;
 use earlybird_persistence::{self as store, PerformanceId, Sequence};
-use earlybird_proto::v1::waitlist_client::WaitlistClient;
-use earlybird_proto::v1::{JoinWaitlistRequest, ReleaseHoldRequest};
 use futures::{StreamExt as _, stream};
 
 use super::Cluster;
 use crate::chaos::eventually;
-use crate::chaos::house::{self, request_id};
 
 const HELD: u32 = 240;
 /// One seat of so many is given back and held again, so that holds are not stored in the order of their deadlines.
@@ -24,7 +21,7 @@ const CALLS: usize = 16;
 
 /// Every seat is held, and has two waiters.
 async fn fill(cluster: &Cluster) {
-    let (client, endpoint) = (cluster.client(0), cluster.sites[0].endpoint());
+    let client = cluster.client(0);
     let hold = async |seat: u32| {
         let held = client.hold("late", &format!("holder-{seat}"), &[seat], TIMEOUT).await;
         held.expect("the seat is free").name
@@ -36,24 +33,14 @@ async fn fill(cluster: &Cluster) {
         .await;
     holds.retain(|(seat, _)| seat % HELD_AGAIN_EVERY == 0);
     for (seat, name) in holds {
-        let buyer_id = format!("holder-{seat}");
-        let release = ReleaseHoldRequest { name, buyer_id, request_id: request_id() };
-        client.seating.clone().release_hold(release).await.expect("it lives");
+        client.release(name, &format!("holder-{seat}")).await.expect("it lives");
     }
     for seat in (0..HELD).step_by(HELD_AGAIN_EVERY as usize) {
         hold(seat).await;
     }
-    let waitlist = WaitlistClient::new(house::connect(&endpoint));
     for place in ["first", "second"] {
         let join = async |seat: u32| {
-            let join = JoinWaitlistRequest {
-                performance: "performances/late".into(),
-                seat,
-                buyer_id: format!("{place}-{seat}"),
-                grade: String::new(),
-                request_id: request_id(),
-            };
-            waitlist.clone().join_waitlist(join).await.expect("it is taken");
+            client.join("late", &format!("{place}-{seat}"), seat).await.expect("it is taken");
         };
         stream::iter(0..HELD).for_each_concurrent(CALLS, join).await;
     }
@@ -67,6 +54,18 @@ async fn journal(cluster: &Cluster) -> Vec<Entry> {
         rows.expect("the journal").iter().map(|row| decode_entry(&row.body).expect("an entry")).collect();
     store.close().await;
     entries
+}
+
+/// Waits until the last hold is past its deadline, by the clock that counts: the store's.
+async fn outlast_holds(cluster: &Cluster, entries: &[Entry]) {
+    let deadline =
+        |event: &Event| if let Event::Held { deadline, .. } = event { Some(*deadline) } else { None };
+    let last = entries.iter().flat_map(|entry| &entry.events).filter_map(deadline).max();
+    let last = last.expect("seats are held");
+    let store = store::open(&cluster.url).await.expect("the store opens");
+    let is_over = async || (store.now().await.expect("the store answers").0 > last.0).then_some(());
+    eventually("every hold is past its deadline", is_over).await;
+    store.close().await;
 }
 
 /// When each hold that has expired was due, in the order of the journal; and each freed seat went to the first of its line.
@@ -107,8 +106,7 @@ async fn holds_that_lapsed_during_an_outage_expire_in_the_order_in_which_they_we
     }
     let before = journal(&cluster).await;
     assert!(expiries(&before).is_empty(), "the holds outlast their making");
-    // The outage.
-    tokio::time::sleep(HOLD_TTL).await;
+    outlast_holds(&cluster, &before).await;
     let began = Instant::now();
     // Its owner does not come back.
     let server = cluster.sites[0].start().await;

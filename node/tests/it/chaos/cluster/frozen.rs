@@ -84,6 +84,7 @@ async fn a_node_that_was_frozen_says_and_writes_nothing_of_its_own() {
 
     let asked = PERFORMANCES.map(|performance| tokio::spawn(Answers::of(at_zombie.clone(), performance)));
     let late = cluster.crowds("", &[1]);
+    // Nothing is waited for here: so long the fault lasts.
     tokio::time::sleep(FROZEN.saturating_sub(began.elapsed())).await;
     zombie.thaw();
     for answers in asked {

@@ -68,16 +68,14 @@ impl Cluster {
         Self::at(url, sites)
     }
 
-    /// So many nodes on a database of that server, each in a network namespace.
-    async fn across(network: &mut Network, postgres: &TempPostgres, count: u8) -> Self {
+    /// Nodes on a database of that server, one in each namespace of the network.
+    async fn across(network: &mut Network, postgres: &TempPostgres) -> Self {
         let url = postgres.new_database().await.expect("a database");
         let port = postgres.port();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let door = network.door_to_database(server).await.to_string();
-        let sites = (0..count).map(|node| {
-            Site::on(&url.replacen(&format!("{}:{port}", server.ip()), &door, 1)).at(network.place(node))
-        });
-        let sites = sites.collect();
+        let detour = url.replacen(&format!("{}:{port}", server.ip()), &door, 1);
+        let sites = network.places().map(|place| Site::on(&detour).at(place)).collect();
         Self::at(url, sites)
     }
 

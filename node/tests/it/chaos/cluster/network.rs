@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::chaos::proxy::{Cut, Proxy};
 use crate::chaos::server::Place;
+use crate::chaos::skips_without;
 
 /// A hardware address that nobody has.
 const NOBODY: &str = "02:00:00:00:00:ff";
@@ -54,12 +55,7 @@ pub(super) struct Network {
 /// Whether networks cannot be made here.
 pub(super) fn skips_networks() -> bool {
     let can = Command::new("unshare").args(["--net", "ip", "link"]).stdout(Stdio::null()).status();
-    let skips = !can.is_ok_and(|status| status.success());
-    if skips {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "network namespaces need root and iproute2");
-        eprintln!("SKIPPED: a test that needs network namespaces: run it as root, with iproute2");
-    }
-    skips
+    skips_without("network namespaces (root and iproute2)", can.is_ok_and(|status| status.success()))
 }
 
 impl Network {
@@ -97,9 +93,12 @@ impl Network {
         network
     }
 
-    /// Where a node runs.
-    pub(super) fn place(&self, node: u8) -> Place {
-        Place { address: self.address(Side::Front, Host::Node(node)), namespace: self.namespace(node) }
+    /// Where the nodes run.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        (0..self.nodes).map(|node| Place {
+            address: self.address(Side::Front, Host::Node(node)),
+            namespace: self.namespace(node),
+        })
     }
 
     /// Where nodes find the database that listens there on this machine.

@@ -65,6 +65,16 @@ impl Wish {
     }
 }
 
+/// A cluster and its networks; none when those tests are to be left out.
+async fn cuttable() -> Option<(Network, Cluster)> {
+    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
+        return None;
+    }
+    let mut network = Network::of(NODES);
+    let cluster = Cluster::across(&mut network, TempPostgres::shared().expect("a server")).await;
+    Some((network, cluster))
+}
+
 /// Buyers of every performance at its owner.
 async fn crowds_at_owners(cluster: &Cluster) -> Vec<Crowd> {
     let mut crowds = Vec::new();
@@ -77,11 +87,7 @@ async fn crowds_at_owners(cluster: &Cluster) -> Vec<Crowd> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_cannot_reach_each_other_go_on_with_what_they_own() {
-    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
-        return;
-    }
-    let mut network = Network::of(NODES);
-    let cluster = Cluster::across(&mut network, TempPostgres::shared().expect("a server"), NODES).await;
+    let Some((network, cluster)) = cuttable().await else { return };
     let mut servers = cluster.start().await;
     let crowds = crowds_at_owners(&cluster).await;
     until_acknowledged(&crowds, 10).await;
@@ -152,11 +158,7 @@ async fn assert_honest(client: &Client, performance: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_from_the_database_is_replaced() {
-    if skips_postgres().expect("PostgreSQL may be left out") || skips_networks() {
-        return;
-    }
-    let mut network = Network::of(NODES);
-    let cluster = Cluster::across(&mut network, TempPostgres::shared().expect("a server"), NODES).await;
+    let Some((network, cluster)) = cuttable().await else { return };
     let mut servers = cluster.start().await;
     let crowds = cluster.crowds("", &[0, 2]);
     for cut in [Cut::Both, Cut::Answers] {

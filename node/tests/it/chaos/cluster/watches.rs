@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use earlybird_persistence::testing::skips_postgres;
-use earlybird_proto::SeatChanges;
-use earlybird_proto::v1::waitlist_client::WaitlistClient;
 use earlybird_proto::v1::watch_offers_response::News;
-use earlybird_proto::v1::watch_seat_map_response::Update;
 use earlybird_proto::v1::{
-    JoinWaitlistRequest, Offer, ReleaseHoldRequest, SeatState, WatchOffersRequest, WatchOffersResponse,
-    WatchSeatMapRequest, WatchSeatMapResponse,
+    Offer, SeatState, WatchOffersRequest, WatchOffersResponse, WatchSeatMapRequest, WatchSeatMapResponse,
 };
 use tonic::{Status, Streaming};
 
 use super::Cluster;
-use crate::chaos::house::{self, reason, request_id};
+use crate::chaos::house::reason;
 use crate::chaos::{PATIENCE, eventually};
+use crate::support::MapCopy;
 
 const PERFORMANCE: &str = "performances/brief";
 /// How long holds and offers live.
@@ -38,8 +35,8 @@ impl Offers {
             buyer_id: "ben".into(),
             known_offers: known.into(),
         };
-        let mut waitlist = WaitlistClient::new(house::connect(&cluster.sites[node].endpoint()));
-        Self(waitlist.watch_offers(request).await.expect("any node takes it").into_inner())
+        let watched = cluster.client(node).waitlist.watch_offers(request).await;
+        Self(watched.expect("any node takes it").into_inner())
     }
 
     async fn offer(&mut self) -> Offer {
@@ -60,16 +57,13 @@ impl Offers {
 /// A seat map as a client keeps it.
 struct Map {
     stream: Streaming<WatchSeatMapResponse>,
-    states: Vec<u8>,
-    generation: u64,
-    version: u64,
-    snapshots: usize,
+    copy: MapCopy,
 }
 
 impl Map {
     async fn watch(cluster: &Cluster, node: usize) -> Self {
         let stream = Self::stream(cluster, node, (0, 0)).await;
-        Self { stream, states: Vec::new(), generation: 0, version: 0, snapshots: 0 }
+        Self { stream, copy: MapCopy::default() }
     }
 
     async fn stream(
@@ -84,29 +78,16 @@ impl Map {
     }
 
     async fn resume(&mut self, cluster: &Cluster, node: usize) {
-        self.stream = Self::stream(cluster, node, (self.generation, self.version)).await;
+        self.stream = Self::stream(cluster, node, (self.copy.generation, self.copy.version)).await;
     }
 
     async fn next(&mut self) -> Result<(), Status> {
-        match heard("a change of the map", &mut self.stream).await?.update.expect("an update") {
-            Update::Snapshot(map) => {
-                (self.states, self.generation, self.version) =
-                    (map.states.to_vec(), map.generation, map.version);
-                self.snapshots += 1;
-            }
-            Update::Delta(delta) => {
-                assert_eq!(delta.from_version, self.version, "no change is left out");
-                self.version = delta.version;
-                for (seat, state) in SeatChanges::new(delta.changes) {
-                    self.states[seat as usize] = state;
-                }
-            }
-        }
+        self.copy.apply(heard("a change of the map", &mut self.stream).await?);
         Ok(())
     }
 
     async fn until(&mut self, seat: usize, state: SeatState) {
-        while self.states.get(seat).is_none_or(|now| i32::from(*now) != state as i32) {
+        while self.copy.states.get(seat).is_none_or(|now| i32::from(*now) != state as i32) {
             self.next().await.expect("the watch goes on");
         }
     }
@@ -116,17 +97,8 @@ impl Map {
 async fn offer_to_ben(cluster: &Cluster, node: usize, seat: u32) {
     let client = cluster.client(node);
     let hold = client.hold("brief", "ann", &[seat], TIMEOUT).await.expect("it is free");
-    let join = JoinWaitlistRequest {
-        performance: PERFORMANCE.into(),
-        seat,
-        buyer_id: "ben".into(),
-        grade: String::new(),
-        request_id: request_id(),
-    };
-    let mut waitlist = WaitlistClient::new(house::connect(&cluster.sites[node].endpoint()));
-    waitlist.join_waitlist(join).await.expect("it is taken");
-    let release = ReleaseHoldRequest { name: hold.name, buyer_id: "ann".into(), request_id: request_id() };
-    client.seating.clone().release_hold(release).await.expect("it lives");
+    client.join("brief", "ben", seat).await.expect("it is taken");
+    client.release(hold.name, "ann").await.expect("it lives");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +120,7 @@ async fn watches_go_on_when_the_owner_changes_and_are_resumed_when_their_node_go
         offers.assert_lapsed(&offer).await;
         map.until(seat as usize, SeatState::Free).await;
     }
-    assert_eq!(map.snapshots, 4, "one at the start, and one of each new owner");
+    assert_eq!(map.copy.snapshots, 4, "one at the start, and one of each new owner");
 
     offer_to_ben(&cluster, 0, 3).await;
     let offer = offers.offer().await;
@@ -164,7 +136,7 @@ async fn watches_go_on_when_the_owner_changes_and_are_resumed_when_their_node_go
     Offers::watch(&cluster, 0, std::slice::from_ref(&offer)).await.assert_lapsed(&offer).await;
     map.resume(&cluster, 0).await;
     map.until(3, SeatState::Free).await;
-    assert_eq!(map.snapshots, 4, "what was missed was enough");
+    assert_eq!(map.copy.snapshots, 4, "what was missed was enough");
     servers.insert(1, cluster.sites[1].start().await);
     cluster.judge(servers, Vec::new()).await;
 }
