@@ -23,7 +23,7 @@ const LIBRARIES: [&str; 3] = [
 ];
 
 /// The library, if it is here.
-fn library() -> Option<&'static str> {
+pub(super) fn library() -> Option<&'static str> {
     let found = LIBRARIES.into_iter().find(|path| Path::new(path).exists());
     if skips_without("libfaketime", found.is_some()) { None } else { found }
 }
@@ -33,6 +33,25 @@ fn ahead_s(server: &Server) -> i64 {
     let log = server.log();
     let first: Timestamp = log.split(' ').next().and_then(|time| time.parse().ok()).expect("a time");
     first.as_second() - Timestamp::now().as_second()
+}
+
+/// Sets the nodes' clocks apart.
+pub(super) fn set_apart(cluster: Cluster, library: &str) -> Cluster {
+    let mut ahead = AHEAD_S.iter();
+    cluster.map(|site| {
+        let offset = format!("{:+}s", ahead.next().expect("one for each node"));
+        site.with_variable("LD_PRELOAD", library)
+            .with_variable("FAKETIME", &offset)
+            .with_variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    })
+}
+
+/// The nodes believe in the times that they were given.
+pub(super) fn assert_apart<'a>(servers: impl IntoIterator<Item = &'a Server>) {
+    for (server, expected) in servers.into_iter().zip(AHEAD_S) {
+        let ahead = ahead_s(server);
+        assert!((ahead - expected).abs() < 60, "{ahead} s instead of {expected}");
+    }
 }
 
 /// By how much a hold outlasts this moment, by this process's clock, which is the store's.
@@ -46,18 +65,9 @@ async fn clocks_five_minutes_apart_do_not_matter() {
         return;
     }
     let Some(library) = library() else { return };
-    let mut ahead = AHEAD_S.iter();
-    let cluster = Cluster::of(AHEAD_S.len()).await.map(|site| {
-        let offset = format!("{:+}s", ahead.next().expect("one for each node"));
-        site.with_variable("LD_PRELOAD", library)
-            .with_variable("FAKETIME", &offset)
-            .with_variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    });
+    let cluster = set_apart(Cluster::of(AHEAD_S.len()).await, library);
     let mut servers = cluster.start().await;
-    for (server, expected) in servers.iter().zip(AHEAD_S) {
-        let ahead = ahead_s(server);
-        assert!((ahead - expected).abs() < 60, "{ahead} s instead of {expected}");
-    }
+    assert_apart(&servers);
     let crowds = cluster.crowds("", &[0, 1]);
     cluster.client(0).create("short", HOLD_TTL).await;
     let mut held = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use earlybird_persistence::testing::skips_postgres;
 use earlybird_proto::v1::apply_rebalance_response::Event;
 use earlybird_proto::v1::{
-    ApplyRebalanceRequest, ApplyRebalanceResponse, ListPlacementsRequest, TransferSummary,
+    ApplyRebalanceRequest, ApplyRebalanceResponse, ListPlacementsRequest, Placement, TransferSummary,
 };
 use futures::future::{join, join_all};
 use tonic::{Code, Status, Streaming};
@@ -30,16 +30,44 @@ impl Cluster {
         Ok(self.operator(asked).apply_rebalance(request).await?.into_inner())
     }
 
-    /// The performance that is sold: there is no other.
-    async fn only_performance(&self) -> String {
-        let request = ListPlacementsRequest::default();
+    /// The performances that there are.
+    pub(super) async fn performances(&self) -> Vec<String> {
+        let request = ListPlacementsRequest { page_size: 1_000, ..ListPlacementsRequest::default() };
         let list = self.operator(0).list_placements(request).await.expect("the placements").into_inner();
-        list.placements[0].performance.trim_start_matches("performances/").to_owned()
+        let name =
+            |placement: &Placement| placement.performance.trim_start_matches("performances/").to_owned();
+        list.placements.iter().map(name).collect()
+    }
+
+    /// Asks two nodes for a rebalance at once. Returns the one that makes it.
+    pub(super) async fn rebalance_twice(&self) -> (usize, Rebalancing) {
+        let (one, other) = join(self.begin_rebalance(1, 1), self.begin_rebalance(2, 1)).await;
+        let (winner, begun, refused) = match (one, other) {
+            (Ok(begun), Err(refused)) => (1, begun, refused),
+            (Err(refused), Ok(begun)) => (2, begun, refused),
+            (one, other) => panic!("one of two is to rebalance: {:?}, {:?}", one.err(), other.err()),
+        };
+        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Aborted, "REBALANCE_IN_PROGRESS"));
+        (winner, begun)
+    }
+
+    /// Moves performances, each to two nodes at once, several times.
+    pub(super) async fn move_both_ways(&self, performances: &[&str]) {
+        for round in 0..3 {
+            let moves = performances.iter().flat_map(|performance| {
+                [(0, 1), (2, 2)].map(|(asked, to)| self.move_to(asked, performance, (to + round) % 3))
+            });
+            for outcome in join_all(moves).await {
+                if let Err(status) = outcome {
+                    assert_eq!(reason(&status), "MOVE_FAILED", "{status:?}");
+                }
+            }
+        }
     }
 }
 
 /// Waits for the end of a rebalance.
-async fn finished(mut rebalancing: Rebalancing) -> TransferSummary {
+pub(super) async fn finished(mut rebalancing: Rebalancing) -> TransferSummary {
     while let Some(response) = rebalancing.message().await.expect("it goes on") {
         if let Some(Event::Summary(summary)) = response.event {
             return summary;
@@ -62,7 +90,7 @@ async fn an_on_sale_does_not_notice_that_it_is_moved() {
     let options = rush::onsale::Options { endpoints, sessions: 6, ..options };
     let meddle = async |mut marks: Marks| {
         let segment = sale::begun(&mut marks).await.planned / (MOVES + 2);
-        let performance = cluster.only_performance().await;
+        let performance = cluster.performances().await.pop().expect("the one that is sold");
         let mut rebalancing = None;
         for number in 1..=MOVES {
             sale::answered(&mut marks, segment * number).await.expect("the on-sale lasts for all moves");
@@ -92,28 +120,13 @@ async fn two_coordinators_at_once_do_no_harm() {
     let crowds = cluster.crowds("", &[0, 1, 2]);
     until_acknowledged(&crowds, 5).await;
 
-    let (one, other) = join(cluster.begin_rebalance(1, 1), cluster.begin_rebalance(2, 1)).await;
-    let (winner, begun, refused) = match (one, other) {
-        (Ok(begun), Err(refused)) => (1, begun, refused),
-        (Err(refused), Ok(begun)) => (2, begun, refused),
-        (one, other) => panic!("one of two is to rebalance: {:?}, {:?}", one.err(), other.err()),
-    };
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Aborted, "REBALANCE_IN_PROGRESS"));
+    let (winner, begun) = cluster.rebalance_twice().await;
     for asked in [winner, 3 - winner, 0] {
         let refused = cluster.begin_rebalance(asked, 1).await.expect_err("the first is still at it");
         assert_eq!(reason(&refused), "REBALANCE_IN_PROGRESS");
     }
-    // Others move performances meanwhile, each to two nodes at once.
-    for round in 0..3 {
-        let moves = PERFORMANCES.iter().flat_map(|performance| {
-            [(0, 1), (2, 2)].map(|(asked, to)| cluster.move_to(asked, performance, (to + round) % 3))
-        });
-        for outcome in join_all(moves).await {
-            if let Err(status) = outcome {
-                assert_eq!(reason(&status), "MOVE_FAILED", "{status:?}");
-            }
-        }
-    }
+    // Others move performances meanwhile.
+    cluster.move_both_ways(&PERFORMANCES).await;
     let summary = finished(begun).await;
     println!("{} moved, {} failed, in {:?}", summary.moved, summary.failed, summary.elapsed);
 
