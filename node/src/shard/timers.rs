@@ -23,7 +23,8 @@ pub(super) struct Alarm {
 
 /// The wheel.
 pub(super) struct Timers {
-    wheel: QuadWheelWithOverflow<Alarm>,
+    /// Made when something is armed, for an empty one takes 28 kilobytes.
+    wheel: Option<QuadWheelWithOverflow<Alarm>>,
     /// The unit up to which the wheel was turned: time in milliseconds / [`UNIT_MS`].
     turned_to: u64,
     armed: usize,
@@ -33,12 +34,7 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self {
-            wheel: QuadWheelWithOverflow::new(no_prune),
-            turned_to: now.0 / UNIT_MS,
-            armed: 0,
-            due_now: Vec::new(),
-        }
+        Self { wheel: None, turned_to: now.0 / UNIT_MS, armed: 0, due_now: Vec::new() }
     }
 
     /// Arms the timer of a hold.
@@ -49,7 +45,8 @@ impl Timers {
             return;
         };
         // The wheel calls its unit a millisecond; here it is UNIT_MS of them.
-        match self.wheel.insert_with_delay(alarm, Duration::from_millis(units)) {
+        let wheel = self.wheel.get_or_insert_with(|| QuadWheelWithOverflow::new(no_prune));
+        match wheel.insert_with_delay(alarm, Duration::from_millis(units)) {
             Ok(()) => self.armed += 1,
             Err(_) => self.due_now.push(alarm),
         }
@@ -61,25 +58,26 @@ impl Timers {
         self.due_now.sort_unstable_by_key(|alarm| (alarm.deadline, alarm.hold));
         due.extend(self.due_now.drain(..));
         let target = now.0 / UNIT_MS;
-        while self.turned_to < target {
-            let skipped = match self.wheel.can_skip() {
+        while let Some(wheel) = self.wheel.as_mut().filter(|_| self.turned_to < target) {
+            let skipped = match wheel.can_skip() {
                 Skip::Empty => {
-                    self.turned_to = target;
-                    return;
+                    self.wheel = None;
+                    break;
                 }
                 Skip::Millis(units) => u64::from(units).min(target - self.turned_to),
                 Skip::None => 0,
             };
             if let Ok(units @ 1..) = u32::try_from(skipped) {
-                self.wheel.skip(units);
+                wheel.skip(units);
                 self.turned_to += skipped;
                 continue;
             }
-            let fired = self.wheel.tick();
+            let fired = wheel.tick();
             self.turned_to += 1;
             self.armed -= fired.len();
             due.extend(fired);
         }
+        self.turned_to = self.turned_to.max(target);
     }
 
     /// The earliest time at which [`Self::turn`] may find something; none when nothing is armed.
@@ -87,7 +85,7 @@ impl Timers {
         if !self.due_now.is_empty() {
             return Some(Timestamp(0));
         }
-        match self.wheel.can_skip() {
+        match self.wheel.as_ref()?.can_skip() {
             Skip::Empty => None,
             Skip::Millis(units) => Some(Timestamp((self.turned_to + u64::from(units)) * UNIT_MS)),
             Skip::None => Some(Timestamp(self.turned_to * UNIT_MS)),
@@ -131,6 +129,22 @@ mod tests {
         fired.sort_unstable();
         assert_eq!(fired, (0..13).collect::<Vec<_>>());
         assert_eq!(timers.next_due(), None);
+    }
+
+    #[test]
+    fn a_wheel_is_made_when_it_is_needed_and_given_up_when_it_is_empty() {
+        let mut timers = Timers::new(Timestamp(1_000));
+        let mut due = Vec::new();
+        for (number, start) in [(1, 5_000), (2, 700_000), (3, 9_000_000)] {
+            timers.turn(Timestamp(start), &mut due);
+            assert!(timers.wheel.is_none() && due.is_empty());
+            timers.arm(alarm(number, start + 400));
+            timers.turn(Timestamp(start + 390), &mut due);
+            assert!(timers.wheel.is_some() && due.is_empty(), "never early");
+            timers.turn(Timestamp(start + 420), &mut due);
+            assert_eq!(due, [alarm(number, start + 400)]);
+            due.clear();
+        }
     }
 
     #[test]
