@@ -1,7 +1,7 @@
 //! Compiles the protocol files with a compiler written in Rust, so that protoc need not be installed.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -22,11 +22,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     take_as_bytes(&mut descriptors, "SeatMapDelta", "changes")?;
     let peers = protox::compile([root.join("earlybird/cluster/v1/peer.proto")], [&root])?;
     tonic_prost_build::compile_fds(peers)?;
+    compile_servers(&out.join("servers"), descriptors.clone())?;
     tonic_prost_build::configure()
+        .build_server(false)
         .bytes(".earlybird.v1.SeatMap.states")
         .bytes(".earlybird.v1.SeatMapDelta.changes")
         .bytes(".earlybird.v1.ImportVenueRequest.seating_plan")
         .skip_debug(["earlybird.v1.RefundAccount"])
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// Compiles what servers implement. `Seating.Session` is left out: whoever serves it says by which codec.
+fn compile_servers(out: &Path, mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+    for service in descriptors.file.iter_mut().flat_map(|file| &mut file.service) {
+        service.method.retain(|method| method.name() != "Session");
+    }
+    std::fs::create_dir_all(out)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".earlybird.v1", "crate::v1")
+        .out_dir(out)
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod coupons;
 pub mod demo;
 pub mod directory;
 mod failpoint;
+mod fields;
 pub mod http;
 pub mod ingress;
 pub mod jobs;

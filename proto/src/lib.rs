@@ -1,13 +1,16 @@
 //! The gRPC API of earlybird, generated from `earlybird/v1/*.proto`, which documents every field.
 
 mod seat_changes;
+mod session;
 
 pub use seat_changes::{SeatChanges, encode_seat_changes};
+pub use session::{SESSION, SeatingService};
 
 /// Version 1 of the API.
 pub mod v1 {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used)]
     tonic::include_proto!("earlybird.v1");
+    include!(concat!(env!("OUT_DIR"), "/servers/earlybird.v1.rs"));
 }
 
 /// What nodes of a cluster say to each other.

@@ -1,17 +1,24 @@
 //! The echo's own process.
 
+use std::future::{Ready, ready};
 use std::path::Path;
 use std::pin::Pin;
 
 use anyhow::Context;
+use earlybird_proto::SeatingService;
 use earlybird_proto::v1::seating_server::{Seating, SeatingServer};
 use earlybird_proto::v1::*;
 use futures::stream::Map;
 use futures::{Stream, StreamExt};
 use prost::Message;
+use tonic::server::StreamingService;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+/// As gRPC libraries have it.
+const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Serves until standard input ends, which it does when the benchmark does.
 ///
@@ -26,7 +33,12 @@ pub async fn serve(ready_file: &Path, reply: &Path) -> anyhow::Result<()> {
     Server::builder()
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(8 << 20)
-        .add_service(SeatingServer::new(Echo { reply }))
+        .add_service(SeatingService::new(
+            SeatingServer::new(Calls),
+            Sessions { reply },
+            ProstCodec::default,
+            MESSAGE_BYTES_MAX,
+        ))
         .serve_with_incoming_shutdown(incoming, input_ends())
         .await
         .context("the echo ended")
@@ -38,31 +50,38 @@ async fn input_ends() {
     drop(tokio::task::spawn_blocking(read).await);
 }
 
-struct Echo {
+#[derive(Clone)]
+struct Sessions {
     reply: SessionResponse,
 }
 
 type Reply = Result<SessionResponse, Status>;
 type Replier = Box<dyn FnMut(Result<SessionRequest, Status>) -> Reply + Send>;
+type Replies = Map<Streaming<SessionRequest>, Replier>;
 
-#[tonic::async_trait]
-impl Seating for Echo {
-    type WatchSeatMapStream = Pin<Box<dyn Stream<Item = Result<WatchSeatMapResponse, Status>> + Send>>;
-    type SessionStream = Map<Streaming<SessionRequest>, Replier>;
+impl StreamingService<SessionRequest> for Sessions {
+    type Response = SessionResponse;
+    type ResponseStream = Replies;
+    type Future = Ready<Result<Response<Replies>, Status>>;
 
-    async fn hold_seats(&self, _: Request<HoldSeatsRequest>) -> Result<Response<Hold>, Status> {
-        Ok(Response::new(Hold::default()))
-    }
-
-    async fn session(
-        &self,
-        requests: Request<Streaming<SessionRequest>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
+    fn call(&mut self, requests: Request<Streaming<SessionRequest>>) -> Self::Future {
         let reply = self.reply.clone();
         let answer: Replier = Box::new(move |request| {
             request.map(|request| SessionResponse { tag: request.tag, ..reply.clone() })
         });
-        Ok(Response::new(requests.into_inner().map(answer)))
+        ready(Ok(Response::new(requests.into_inner().map(answer))))
+    }
+}
+
+#[derive(Clone)]
+struct Calls;
+
+#[tonic::async_trait]
+impl Seating for Calls {
+    type WatchSeatMapStream = Pin<Box<dyn Stream<Item = Result<WatchSeatMapResponse, Status>> + Send>>;
+
+    async fn hold_seats(&self, _: Request<HoldSeatsRequest>) -> Result<Response<Hold>, Status> {
+        Ok(Response::new(Hold::default()))
     }
 
     async fn get_seat_map(&self, _: Request<GetSeatMapRequest>) -> Result<Response<SeatMap>, Status> {

@@ -28,7 +28,7 @@ mod page;
 mod payments;
 pub(crate) mod peer;
 mod refund_account;
-mod seating;
+pub(crate) mod seating;
 mod session;
 pub mod status;
 mod unary;

@@ -1,14 +1,21 @@
 //! The `Seating` service.
 
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use earlybird_engine::{HoldId, State};
 use earlybird_persistence::PerformanceId;
-use earlybird_proto::v1::{self, seating_server::Seating};
+use earlybird_proto::SeatingService;
+use earlybird_proto::v1;
+use earlybird_proto::v1::seating_server::{Seating, SeatingServer};
 use futures::stream::BoxStream;
+use tonic::server::StreamingService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{Told, live_hold};
 use super::origin::Origin;
-use super::session::Session;
+use super::session::{Outgoing, SENT_ON_BYTES_MAX, Session, SessionCodec};
 use super::status::{Problem, Reason};
 use super::unary::Decided;
 use super::{Ingress, Services, names, validate};
@@ -43,7 +50,6 @@ async fn hold_of(decided: Decided) -> Result<Response<v1::Hold>, Problem> {
 #[tonic::async_trait]
 impl Seating for Services {
     type WatchSeatMapStream = BoxStream<'static, Result<v1::WatchSeatMapResponse, Status>>;
-    type SessionStream = Session;
 
     async fn get_seat_map(
         &self,
@@ -139,12 +145,30 @@ impl Seating for Services {
         let holds = holds.into_iter().map(|(_, hold)| hold).collect();
         Ok(Response::new(v1::ListHoldsResponse { holds }))
     }
+}
 
-    async fn session(
-        &self,
-        request: Request<Streaming<v1::SessionRequest>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
+/// The whole service, which reads messages of up to so many bytes.
+pub(crate) fn service(
+    services: &Services,
+    message_bytes_max: usize,
+) -> SeatingService<Services, Sessions, fn() -> SessionCodec> {
+    let calls = SeatingServer::new(services.clone()).max_decoding_message_size(message_bytes_max);
+    // What another node sends on was not too long when it came there.
+    let session_message_bytes_max = message_bytes_max + SENT_ON_BYTES_MAX;
+    SeatingService::new(calls, Sessions(services.clone()), || SessionCodec, session_message_bytes_max)
+}
+
+/// `Seating.Session`.
+#[derive(Clone)]
+pub(crate) struct Sessions(Services);
+
+impl StreamingService<Bytes> for Sessions {
+    type Response = Outgoing;
+    type ResponseStream = Session;
+    type Future = Ready<Result<Response<Session>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let caller = Caller::of(&request);
-        Ok(Response::new(Session::new(self.0.clone(), caller, request)))
+        ready(Ok(Response::new(Session::new(Arc::clone(&self.0.0), caller, request))))
     }
 }

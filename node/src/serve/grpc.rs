@@ -12,7 +12,6 @@ use earlybird_proto::v1::jobs_server::JobsServer;
 use earlybird_proto::v1::members_server::MembersServer;
 use earlybird_proto::v1::orders_server::OrdersServer;
 use earlybird_proto::v1::payments_server::PaymentsServer;
-use earlybird_proto::v1::seating_server::SeatingServer;
 use earlybird_proto::v1::waitlist_server::WaitlistServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ use crate::catalog::PLAN_BYTES_MAX;
 use crate::config::GrpcConfig;
 use crate::ingress::catalog::CatalogService;
 use crate::ingress::peer::PeerService;
-use crate::ingress::{IngressOptions, Services};
+use crate::ingress::{IngressOptions, Services, seating};
 use crate::node::Node;
 use crate::tls::Tls;
 
@@ -101,7 +100,7 @@ impl GrpcServer {
         let catalog = CatalogServer::new(CatalogService::new(node));
         let mut routes = Routes::new(health_service);
         add(&mut routes, &mut names, catalog.max_decoding_message_size(IMPORT_BYTES_MAX));
-        add(&mut routes, &mut names, SeatingServer::new(services.clone()).max_decoding_message_size(max));
+        add(&mut routes, &mut names, seating::service(&services, max));
         add(&mut routes, &mut names, WaitlistServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, OrdersServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, MembersServer::new(services.clone()).max_decoding_message_size(max));

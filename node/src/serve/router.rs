@@ -26,7 +26,6 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 use tokio::time::Instant;
 use tonic::Status;
@@ -34,6 +33,7 @@ use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
 
 use crate::cluster::{Cluster, FORWARDED, OWNER_LOOK_EVERY, OWNER_WAIT_MAX, has_not_connected};
+use crate::fields::Fields;
 use crate::ingress::names;
 use crate::ingress::status::{Problem, is_elsewhere, reason_of};
 
@@ -175,21 +175,9 @@ fn routed_fields() -> HashMap<String, u32> {
 /// The `{performance}` in a field of a request in its frame; none when there is none.
 fn performance_of(frame: &[u8], field: u32) -> Option<String> {
     // One byte says whether it is compressed, four how long it is.
-    let (&[0, _, _, _, _], mut message) = frame.split_first_chunk::<5>()? else { return None };
-    let mut found = None;
-    while !message.is_empty() {
-        let (tag, wire_type) = decode_key(&mut message).ok()?;
-        if tag == field && wire_type == WireType::LengthDelimited {
-            let length = usize::try_from(decode_varint(&mut message).ok()?).ok()?;
-            let (value, rest) = message.split_at_checked(length)?;
-            // Of a field that is there twice, the last counts.
-            found = Some(value);
-            message = rest;
-        } else {
-            skip_field(wire_type, tag, &mut message, DecodeContext::default()).ok()?;
-        }
-    }
-    names::performance_in(std::str::from_utf8(found?).ok()?).map(str::to_owned)
+    let (&[0, _, _, _, _], message) = frame.split_first_chunk::<5>()? else { return None };
+    let name = Fields(message).bytes(field)?;
+    names::performance_in(std::str::from_utf8(name).ok()?).map(str::to_owned)
 }
 
 /// Puts a router before a service.

@@ -5,9 +5,12 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use earlybird_persistence::testing::{TempPostgres, skips_postgres};
-use earlybird_proto::SeatChanges;
-use earlybird_proto::v1::WatchSeatMapResponse;
+use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::watch_seat_map_response::Update;
+use earlybird_proto::v1::{HoldSeatsRequest, SessionResponse, WatchSeatMapResponse};
+use earlybird_proto::{SESSION, SeatChanges};
+use futures::TryStreamExt as _;
+use prost::Message as _;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -17,7 +20,46 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
 use toss_sim::{Behaviour, SECRET_KEY, Simulator};
+
+/// A command whose hold is whatever its bytes are.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RawCommand {
+    #[prost(uint64, tag = "1")]
+    pub(crate) tag: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) hold_seats: Vec<u8>,
+}
+
+/// Sends commands in a session, and returns the reply to each, by their tags.
+pub(crate) async fn in_session(channel: Channel, commands: Vec<RawCommand>) -> Vec<SessionResponse> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.expect("the server is there");
+    let commands = tonic::Request::new(tokio_stream::iter(commands));
+    let replies = client.streaming(commands, SESSION, ProstCodec::default()).await.expect("a session");
+    let mut replies: Vec<SessionResponse> =
+        replies.into_inner().try_collect().await.expect("the session goes on to its end");
+    replies.sort_by_key(|reply| reply.tag);
+    replies
+}
+
+/// Sends a hold that cannot be read, with the buyer's name in no encoding, and then one that can, and judges the replies.
+pub(crate) async fn assert_refused_alone(channel: Channel, hold: &HoldSeatsRequest) {
+    let good = hold.encode_to_vec();
+    let bad = [&good[..], b"\x12\x02\xff\xff"].concat();
+    let commands = vec![RawCommand { tag: 1, hold_seats: bad }, RawCommand { tag: 2, hold_seats: good }];
+    let replies = in_session(channel, commands).await;
+    let [
+        SessionResponse { result: Some(Reply::Error(error)), .. },
+        SessionResponse { result: Some(Reply::Hold(_)), .. },
+    ] = replies.as_slice()
+    else {
+        panic!("{replies:?}")
+    };
+    assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument as i32, "INVALID_FIELD"));
+    assert!(error.message.contains("buyer_id"), "it says where: {}", error.message);
+}
 
 /// Longest wait for something that must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -167,7 +167,7 @@ impl Session {
             }
             match &address {
                 None => self.queue_waiting(index, command),
-                Some(address) => self.send_on(index, address, command.slot),
+                Some(address) => self.send_on(index, address, command.slot, now),
             }
         }
         if address.is_none() {

@@ -3,52 +3,47 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use earlybird_proto::v1;
-use earlybird_proto::v1::session_request::Command;
-use earlybird_proto::v1::session_response::Result as Message;
+use bytes::Bytes;
 
 use super::links::LinkNews;
+use super::read::Came;
 use super::routes::{RouteIndex, Waiting, Way};
 use super::slots::Stage;
+use super::wire::{SentOn, Subject, Verdict};
 use super::{Session, background};
-use crate::ingress::meters::Kind;
-use crate::ingress::status::{Problem, is_elsewhere};
+use crate::ingress::status::Problem;
 use crate::ingress::{Elsewhere, names};
 
 impl Session {
-    /// Takes a command whose performance is not known to be here. Gives it back when it is, or names none.
-    pub(super) fn accept_elsewhere(
-        &mut self,
-        request: v1::SessionRequest,
-        now: Instant,
-        timed: bool,
-    ) -> Option<v1::SessionRequest> {
+    /// Takes a command whose performance is not known to be here. Returns whether it did: not one whose performance is here,
+    /// or that names none.
+    pub(super) fn accept_elsewhere(&mut self, message: &Bytes, now: Instant, timed: bool) -> bool {
         if !self.origin.may_send_on {
-            return Some(request);
+            return false;
         }
-        let Some((kind, name)) = request.command.as_ref().map(subject) else { return Some(request) };
-        let Some(id) = names::performance_in(name) else { return Some(request) };
+        let Some(Subject { tag, timeout_ms, kind, name }) = Subject::of(message) else { return false };
+        let Some(id) = names::performance_in(name) else { return false };
         let route = self.routes.of(id);
         let is_here =
             self.routes.get(route).is_some_and(|route| matches!(route.way, Way::Open) && !route.is_stale());
-        if is_here {
-            return Some(request);
+        if !is_here {
+            let came = Came { tag, timeout_ms, message: message.clone(), now, timed };
+            let slot = self.begin(came, route, kind);
+            self.send_or_wait(route, slot, now, None);
         }
-        let slot = self.begin(request, route, kind, now, timed);
-        self.send_or_wait(route, slot, None);
-        None
+        !is_here
     }
 
     /// Sends a command on, or puts it in line until its owner is known. `refused_by`: the node that has just said that it is
     /// not.
-    fn send_or_wait(&mut self, index: RouteIndex, slot: u32, refused_by: Option<Arc<str>>) {
+    fn send_or_wait(&mut self, index: RouteIndex, slot: u32, now: Instant, refused_by: Option<Arc<str>>) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_known = |there: &Elsewhere| there.version == self.ingress.node.cluster.view_version();
         if let Way::There(there) = &route.way
             && is_known(there)
         {
             let address = Arc::clone(&there.address);
-            return self.send_on(index, &address, slot);
+            return self.send_on(index, &address, slot, now);
         }
         let Some(command) = self.in_flight.get(slot) else { return };
         let (number, expires_at) = (command.number, command.expires_at);
@@ -64,15 +59,15 @@ impl Session {
     }
 
     /// Sends a command to the node at `address`.
-    pub(super) fn send_on(&mut self, index: RouteIndex, address: &Arc<str>, slot: u32) {
+    pub(super) fn send_on(&mut self, index: RouteIndex, address: &Arc<str>, slot: u32, now: Instant) {
         let (cluster, origin) = (&self.ingress.node.cluster, &self.origin);
         let connect = |address: &str| Some((cluster.peers().channel(address).ok()?, origin.shown(cluster)));
         let Some(command) = self.in_flight.get_mut(slot) else { return };
         // What is left of its time, but not 0: that would be the longest.
-        let left = command.expires_at.saturating_duration_since(Instant::now());
+        let left = command.expires_at.saturating_duration_since(now);
         let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1);
-        let request = command.request.clone();
-        let sent = request.and_then(|request| self.links.send(address, (request, timeout_ms), connect));
+        let sent_on = command.message.clone().map(|command| SentOn { command, tag: slot, timeout_ms });
+        let sent = sent_on.and_then(|sent_on| self.links.send(address, sent_on, connect));
         match sent {
             Some(link) => {
                 command.stage = Stage::There(link);
@@ -107,13 +102,12 @@ impl Session {
         }
     }
 
-    fn linked(&mut self, reply: v1::SessionResponse) {
-        // Tags are slots, so it always fits.
-        let slot = reply.tag as u32;
-        match reply.result {
-            Some(Message::Error(error)) if is_elsewhere(&error.reason) && self.try_elsewhere(slot) => {}
-            Some(message) => self.answer_as_told(slot, message),
-            None => self.answer(slot, Err(Problem::mismatch())),
+    fn linked(&mut self, reply: Bytes) {
+        match Verdict::of(&reply) {
+            Some(Verdict { slot, is_elsewhere: true }) if self.try_elsewhere(slot) => {}
+            Some(Verdict { slot, .. }) => self.pass(slot, reply),
+            // Whose it is cannot be told: that command is answered at its deadline.
+            None => tracing::warn!("another node's reply cannot be read"),
         }
     }
 
@@ -121,7 +115,8 @@ impl Session {
     /// must be kept as it came, and somebody must wait for it still.
     pub(super) fn try_elsewhere(&mut self, slot: u32) -> bool {
         let Some(command) = self.in_flight.get_mut(slot) else { return false };
-        if command.is_told || command.request.is_none() || Instant::now() >= command.expires_at {
+        let now = Instant::now();
+        if command.is_told || command.message.is_none() || now >= command.expires_at {
             return false;
         }
         let (index, kind) = (command.route, command.kind);
@@ -137,22 +132,8 @@ impl Session {
                 route.way = Way::Closed;
             }
         }
-        self.send_or_wait(index, slot, refused_by);
+        self.send_or_wait(index, slot, now, refused_by);
         self.go_on(index);
         true
-    }
-}
-
-/// Which method a command is, and the name that says which performance it is about.
-fn subject(command: &Command) -> (Kind, &str) {
-    match command {
-        Command::HoldSeats(request) => (Kind::HoldSeats, &request.performance),
-        Command::HoldBestAvailable(request) => (Kind::HoldBestAvailable, &request.performance),
-        Command::ExtendHold(request) => (Kind::ExtendHold, &request.name),
-        Command::ReleaseHold(request) => (Kind::ReleaseHold, &request.name),
-        Command::JoinWaitlist(request) => (Kind::JoinWaitlist, &request.performance),
-        Command::LeaveWaitlist(request) => (Kind::LeaveWaitlist, &request.performance),
-        Command::PayHold(request) => (Kind::PayHold, &request.hold),
-        Command::RefundOrder(request) => (Kind::RefundOrder, &request.name),
     }
 }

@@ -10,38 +10,33 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::BufMut;
-use earlybird_proto::v1;
+use bytes::Bytes;
+use earlybird_proto::SESSION;
 use futures::task::AtomicWaker;
 use futures::{FutureExt as _, Stream, StreamExt as _, stream};
-use http::uri::PathAndQuery;
 use parking_lot::Mutex;
-use prost::{EncodeError, Message as _};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::codec::{Codec, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
-use tonic_prost::{ProstCodec, ProstDecoder};
 
+use super::wire::{LinkCodec, SentOn};
 use crate::ingress::status::{is_elsewhere, reason_of};
 
-/// `SessionRequest.timeout_ms`.
-const TIMEOUT_MS_FIELD: u32 = 2;
+/// Replies that are left for the session at once, with one wake-up.
+const REPLIES_AT_ONCE: usize = 256;
 
-const SESSION: PathAndQuery = PathAndQuery::from_static("/earlybird.v1.Seating/Session");
-
-/// What comes back. Nearly always it is a reply.
-#[expect(clippy::large_enum_variant, reason = "a box would be one more allocation for each reply")]
+/// What comes back.
 pub(super) enum LinkNews {
     /// A reply; its tag is the slot of the command.
-    Reply(v1::SessionResponse),
+    Reply(Bytes),
     /// The link has ended. `is_drained`: all that the other node had read it has answered, by its word or since it read nothing.
     Ended { link: LinkIndex, is_drained: bool },
 }
@@ -49,9 +44,6 @@ pub(super) enum LinkNews {
 /// A link of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LinkIndex(usize);
-
-/// A command on its way, and for how long it is waited for from now on, in milliseconds.
-type Sent = (Arc<v1::SessionRequest>, u32);
 
 /// The links of a session.
 #[derive(Default)]
@@ -64,7 +56,7 @@ pub(super) struct Links {
 struct Link {
     address: Arc<str>,
     /// None once it has ended. It holds no more than the session has commands in flight.
-    sender: Option<UnboundedSender<Sent>>,
+    sender: Option<UnboundedSender<SentOn>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -79,12 +71,12 @@ impl Links {
         if self.links.is_empty() { VecDeque::new() } else { std::mem::take(&mut *self.port.news.lock()) }
     }
 
-    /// Sends a command, whose tag is its slot, to the node at `address`, and tells over which link. None when it cannot be
+    /// Sends a command to the node at `address`, and tells over which link. None when it cannot be
     /// sent. `connect` makes a channel to the node, and says what is shown to it.
     pub(super) fn send(
         &mut self,
         address: &Arc<str>,
-        command: Sent,
+        command: SentOn,
         connect: impl FnOnce(&str) -> Option<(Channel, MetadataMap)>,
     ) -> Option<LinkIndex> {
         let open = |link: &Link| link.address == *address && link.sender.is_some();
@@ -120,7 +112,7 @@ impl Links {
                     true
                 }
             };
-            port.push(LinkNews::Ended { link: LinkIndex(link), is_drained });
+            port.push(iter::once(LinkNews::Ended { link: LinkIndex(link), is_drained }));
         });
         let task = AbortOnDropHandle::new(task);
         let opened = Link { address: Arc::clone(address), sender: Some(sender), _task: task };
@@ -141,16 +133,20 @@ impl Links {
 
 async fn open(
     channel: Channel,
-    commands: Request<impl Stream<Item = Sent> + Send + 'static>,
-) -> Result<Streaming<v1::SessionResponse>, Status> {
+    commands: Request<impl Stream<Item = SentOn> + Send + 'static>,
+) -> Result<Streaming<Bytes>, Status> {
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    Ok(client.streaming(commands, SESSION, SharedCodec).await?.into_inner())
+    Ok(client.streaming(commands, SESSION, LinkCodec).await?.into_inner())
 }
 
-async fn carry(mut replies: Streaming<v1::SessionResponse>, port: &LinkPort) -> Result<(), Status> {
-    while let Some(reply) = replies.message().await? {
-        port.push(LinkNews::Reply(reply));
+async fn carry(replies: Streaming<Bytes>, port: &LinkPort) -> Result<(), Status> {
+    let mut chunks = replies.ready_chunks(REPLIES_AT_ONCE);
+    while let Some(chunk) = chunks.next().await {
+        let mut end = Ok(());
+        let replies = chunk.into_iter().map_while(|reply| reply.map_err(|status| end = Err(status)).ok());
+        port.push(replies.map(LinkNews::Reply));
+        end?;
     }
     Ok(())
 }
@@ -162,64 +158,13 @@ struct LinkPort {
 }
 
 impl LinkPort {
-    fn push(&self, news: LinkNews) {
+    fn push(&self, news: impl Iterator<Item = LinkNews>) {
         let mut queue = self.news.lock();
         let was_empty = queue.is_empty();
-        queue.push_back(news);
+        queue.extend(news);
         drop(queue);
         if was_empty {
             self.waker.wake();
         }
-    }
-}
-
-/// Encodes commands that are kept until they are answered.
-#[derive(Clone, Copy, Debug, Default)]
-struct SharedCodec;
-
-impl Codec for SharedCodec {
-    type Encode = Sent;
-    type Decode = v1::SessionResponse;
-    type Encoder = Self;
-    type Decoder = ProstDecoder<v1::SessionResponse>;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<v1::SessionRequest, v1::SessionResponse>::default().decoder()
-    }
-}
-
-impl Encoder for SharedCodec {
-    type Item = Sent;
-    type Error = Status;
-
-    fn encode(&mut self, command: Sent, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        write(&command, buffer).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-/// Writes a command with the time that it has left. Of a field that is there twice, the last counts.
-fn write((request, timeout_ms): &Sent, buffer: &mut impl BufMut) -> Result<(), EncodeError> {
-    request.encode(buffer)?;
-    prost::encoding::uint32::encode(TIMEOUT_MS_FIELD, timeout_ms, buffer);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_is_sent_on_with_the_time_that_it_has_left() {
-        let leave = v1::LeaveWaitlistRequest { buyer_id: "ann".into(), ..Default::default() };
-        let command = Some(v1::session_request::Command::LeaveWaitlist(leave));
-        let request = Arc::new(v1::SessionRequest { tag: 7, timeout_ms: 1_000, command });
-        let mut bytes = Vec::new();
-        write(&(Arc::clone(&request), 50), &mut bytes).expect("a vector has room");
-        let read = v1::SessionRequest::decode(&*bytes).expect("it can be read");
-        assert_eq!(read, v1::SessionRequest { timeout_ms: 50, ..(*request).clone() });
     }
 }

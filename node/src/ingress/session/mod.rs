@@ -19,14 +19,15 @@ mod read;
 mod routes;
 mod slots;
 mod tell;
+mod wire;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use earlybird_engine::Rejection;
-use earlybird_proto::v1;
 use futures::Stream;
 use futures::stream::FuturesUnordered;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -38,6 +39,7 @@ use self::links::Links;
 use self::port::{Delivered, Port};
 use self::routes::{RouteIndex, Routes};
 use self::slots::Slots;
+pub(crate) use self::wire::{Outgoing, SENT_ON_BYTES_MAX, SessionCodec};
 use super::Ingress;
 use super::fingerprint::Fingerprinter;
 use super::meters::{LiveStream, StreamKind, Tally};
@@ -46,11 +48,11 @@ use super::status::Problem;
 use crate::auth::Caller;
 
 /// A session, as the stream of its replies.
-pub struct Session {
+pub(crate) struct Session {
     ingress: Arc<Ingress>,
     caller: Caller,
     /// None once the client has sent all it had to send, or the node is draining.
-    commands: Option<Streaming<v1::SessionRequest>>,
+    commands: Option<Streaming<Bytes>>,
     routes: Routes,
     in_flight: Slots,
     /// Commands that have come, ever.
@@ -71,7 +73,7 @@ pub struct Session {
     /// Holds of a batch that were turned down at a look; kept for its room likewise.
     rejected: Vec<(u32, Rejection)>,
     /// Messages for the client.
-    ready: VecDeque<v1::SessionResponse>,
+    ready: VecDeque<Outgoing>,
     fingerprinter: Fingerprinter,
     tally: Tally,
     draining: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -81,11 +83,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(
-        ingress: Arc<Ingress>,
-        caller: Caller,
-        request: Request<Streaming<v1::SessionRequest>>,
-    ) -> Self {
+    pub(super) fn new(ingress: Arc<Ingress>, caller: Caller, request: Request<Streaming<Bytes>>) -> Self {
         let origin = Origin::of(request.metadata(), &ingress.node.cluster);
         let draining = Box::pin(ingress.draining.clone().cancelled_owned());
         let live = ingress.meters.stream(StreamKind::Session);
@@ -127,13 +125,13 @@ impl Session {
 }
 
 impl Stream for Session {
-    type Item = Result<v1::SessionResponse, Status>;
+    type Item = Result<Outgoing, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let session = &mut *self;
         loop {
-            if let Some(response) = session.ready.pop_front() {
-                return Poll::Ready(Some(Ok(response)));
+            if let Some(message) = session.ready.pop_front() {
+                return Poll::Ready(Some(Ok(message)));
             }
             // Registered before the queue is looked at, so that no reply goes unnoticed.
             session.port.register(context.waker());

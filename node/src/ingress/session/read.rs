@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use earlybird_proto::v1;
 use earlybird_proto::v1::session_request::Command;
 use futures::Stream as _;
+use prost::Message as _;
+use tonic::Status;
 
 use super::Session;
 use super::background::{self, Ungraded};
 use super::routes::{Resolved, RouteIndex, Waiting, Way};
 use super::slots::{InFlight, Stage};
+use super::wire;
 use crate::ingress::deadline;
 use crate::ingress::fingerprint::Fingerprinter;
 use crate::ingress::grade::Missing;
@@ -20,6 +24,15 @@ use crate::ingress::status::Problem;
 use crate::ingress::wish::{Parse as _, Wish};
 use crate::reply::{ReplyTo, Ticket};
 use crate::shard::Job;
+
+/// A command that has come.
+pub(super) struct Came {
+    pub(super) tag: u64,
+    pub(super) timeout_ms: u32,
+    pub(super) message: Bytes,
+    pub(super) now: Instant,
+    pub(super) timed: bool,
+}
 
 /// Commands read at a time: what a shard takes in one wake-up.
 const BATCH_MAX: usize = 256;
@@ -36,16 +49,17 @@ impl Session {
             let Some(commands) = self.commands.as_mut() else { break };
             match std::pin::Pin::new(commands).poll_next(context) {
                 Poll::Pending => break,
-                Poll::Ready(Some(Ok(request))) => {
-                    self.accept(request, now, read == 0, &mut touched);
+                Poll::Ready(Some(message)) => {
+                    let accepted =
+                        message.and_then(|message| self.accept(message, now, read == 0, &mut touched));
+                    if let Err(status) = accepted {
+                        // The client broke off, or does not speak the protocol.
+                        self.commands = None;
+                        self.ending.get_or_insert(status);
+                    }
                     read += 1;
                 }
                 Poll::Ready(None) => self.commands = None,
-                Poll::Ready(Some(Err(status))) => {
-                    // The client broke off, or does not speak the protocol.
-                    self.commands = None;
-                    self.ending.get_or_insert(status);
-                }
             }
         }
         for route in touched.drain(..) {
@@ -56,46 +70,52 @@ impl Session {
     }
 
     /// Takes one command. Only the first of a batch is timed: it has waited longest, and a clock costs.
+    ///
+    /// # Errors
+    /// When it cannot even be told which one it is.
     fn accept(
         &mut self,
-        request: v1::SessionRequest,
+        message: Bytes,
         now: Instant,
         timed: bool,
         touched: &mut Vec<RouteIndex>,
-    ) {
-        let Some(mut request) = self.accept_elsewhere(request, now, timed) else { return };
-        let command = if self.origin.may_send_on { request.command.clone() } else { request.command.take() };
-        let wish = match self.check(command) {
-            Ok(wish) => wish,
-            Err(problem) => return self.refuse(request.tag, Kind::Invalid, problem),
+    ) -> Result<(), Status> {
+        if self.accept_elsewhere(&message, now, timed) {
+            return Ok(());
+        }
+        let request = match decode(&message) {
+            Ok(request) => request,
+            Err(problem) => {
+                let tag = wire::tag_of(&message).ok_or_else(|| Status::from(problem.clone()))?;
+                self.refuse(tag, Kind::Invalid, problem);
+                return Ok(());
+            }
         };
-        let kind = wish.kind();
-        let route = self.routes.of(wish.performance());
-        let slot = self.begin(request, route, kind, now, timed);
-        self.place(route, slot, wish, touched);
+        match self.check(request.command) {
+            Ok(wish) => {
+                let route = self.routes.of(wish.performance());
+                let came = Came { tag: request.tag, timeout_ms: request.timeout_ms, message, now, timed };
+                let slot = self.begin(came, route, wish.kind());
+                self.place(route, slot, wish, touched);
+            }
+            Err(problem) => self.refuse(request.tag, Kind::Invalid, problem),
+        }
+        Ok(())
     }
 
     /// Takes a command up, in a slot.
-    pub(super) fn begin(
-        &mut self,
-        request: v1::SessionRequest,
-        route: RouteIndex,
-        kind: Kind,
-        now: Instant,
-        timed: bool,
-    ) -> u32 {
+    pub(super) fn begin(&mut self, came: Came, route: RouteIndex, kind: Kind) -> u32 {
+        let Came { tag, timeout_ms, message, now, timed } = came;
         self.begun += 1;
-        let (tag, number, may_send_on) = (request.tag, self.begun, self.origin.may_send_on);
-        let expires_at = deadline::of_command(now, request.timeout_ms, self.ingress.options.request_timeout);
         self.routes.sent(route, kind);
-        self.in_flight.insert(|slot| InFlight {
+        self.in_flight.insert(InFlight {
             tag,
             route,
             kind,
             timed_since: timed.then_some(now),
-            expires_at,
-            number,
-            request: may_send_on.then(|| Arc::new(v1::SessionRequest { tag: slot.into(), ..request })),
+            expires_at: deadline::of_command(now, timeout_ms, self.ingress.options.request_timeout),
+            number: self.begun,
+            message: self.origin.may_send_on.then_some(message),
             stage: Stage::Waiting,
             is_told: false,
         })
@@ -154,16 +174,18 @@ impl Session {
     /// Adds a command that has waited to the batch of its shard.
     pub(super) fn queue_waiting(&mut self, index: RouteIndex, command: Waiting) {
         let Waiting { slot, wish, expires_at, .. } = command;
-        let wish = wish.map_or_else(|| self.check(self.command_of(slot)), Ok);
+        let wish = wish.map_or_else(|| self.check_kept(slot), Ok);
         match wish {
             Ok(wish) => self.queue(index, slot, wish, expires_at),
             Err(problem) => self.answer(slot, Err(problem)),
         }
     }
 
-    /// A command as it came.
-    fn command_of(&self, slot: u32) -> Option<Command> {
-        self.in_flight.get(slot)?.request.as_ref()?.command.clone()
+    /// Checks a command that was kept as it came.
+    fn check_kept(&mut self, slot: u32) -> Result<Wish, Problem> {
+        let message = self.in_flight.get(slot).and_then(|command| command.message.clone());
+        let request = decode(&message.ok_or_else(Problem::mismatch)?)?;
+        self.check(request.command)
     }
 
     /// Adds a command to the batch of its shard, or looks up first what it lacks.
@@ -221,6 +243,11 @@ impl Session {
         }
         self.rejected = rejected;
     }
+}
+
+fn decode(message: &[u8]) -> Result<v1::SessionRequest, Problem> {
+    v1::SessionRequest::decode(message)
+        .map_err(|error| Problem::field("command", format!("it cannot be read: {error}")))
 }
 
 fn parse(command: Option<Command>, by: &mut Fingerprinter) -> Result<Wish, Problem> {

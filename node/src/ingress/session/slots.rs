@@ -1,9 +1,8 @@
 //! The commands of a session that have no reply yet.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use earlybird_proto::v1;
+use bytes::Bytes;
 
 use super::links::LinkIndex;
 use super::routes::RouteIndex;
@@ -23,9 +22,8 @@ pub(super) struct InFlight {
     pub(super) expires_at: Instant,
     /// Its place among all commands of the session.
     pub(super) number: u64,
-    /// As it came, but that its tag is its slot, for whoever owns its performance by then. None in a session that sends
-    /// nothing on.
-    pub(super) request: Option<Arc<v1::SessionRequest>>,
+    /// As it came, for whoever owns its performance by then. None in a session that sends nothing on.
+    pub(super) message: Option<Bytes>,
     /// Where it is.
     pub(super) stage: Stage,
     /// Whether the client was told that its time is over, while another node still has it.
@@ -63,14 +61,14 @@ impl Slots {
         self.slots.len() - self.vacant.len()
     }
 
-    /// Takes what `command` makes of its slot.
-    pub(super) fn insert(&mut self, command: impl FnOnce(u32) -> InFlight) -> u32 {
+    /// Takes a command up, and tells its slot.
+    pub(super) fn insert(&mut self, command: InFlight) -> u32 {
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(None);
             // The session's bound on commands in flight is far below 2^32.
             (self.slots.len() - 1) as u32
         });
-        self.slots[slot as usize] = Some(command(slot));
+        self.slots[slot as usize] = Some(command);
         slot
     }
 
@@ -127,7 +125,7 @@ mod tests {
             timed_since: None,
             expires_at,
             number: tag,
-            request: None,
+            message: None,
             stage,
             is_told: false,
         }
@@ -136,7 +134,7 @@ mod tests {
     #[test]
     fn slots_are_reused_and_answered_once() {
         let now = Instant::now();
-        let command = |tag| move |_| in_flight(tag, Stage::Waiting, now);
+        let command = |tag| in_flight(tag, Stage::Waiting, now);
         let mut slots = Slots::default();
         let (first, second) = (slots.insert(command(7)), slots.insert(command(8)));
         assert_eq!(slots.len(), 2);
@@ -154,9 +152,9 @@ mod tests {
         let begun = Instant::now();
         let after = |ms| begun + Duration::from_millis(ms);
         let mut slots = Slots::default();
-        let waiting = slots.insert(|_| in_flight(1, Stage::Waiting, after(30)));
-        slots.insert(|_| in_flight(2, Stage::Here, after(10)));
-        let there = slots.insert(|_| in_flight(3, Stage::There(LinkIndex::default()), after(20)));
+        let waiting = slots.insert(in_flight(1, Stage::Waiting, after(30)));
+        slots.insert(in_flight(2, Stage::Here, after(10)));
+        let there = slots.insert(in_flight(3, Stage::There(LinkIndex::default()), after(20)));
         assert_eq!((slots.overdue(after(19)), slots.next_deadline()), (vec![], Some(after(20))));
         assert_eq!(slots.overdue(after(30)), [waiting, there]);
         slots.get_mut(there).expect("it is there").is_told = true;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use earlybird_engine::{Action, Answer, Timestamp};
 use earlybird_proto::v1;
 use earlybird_proto::v1::session_response::Result as Message;
 
 use super::port::Delivered;
 use super::slots::{InFlight, Stage};
+use super::wire::Outgoing;
 use super::{Session, background};
 use crate::ingress::answer::{Told, tell};
 use crate::ingress::meters::Kind;
@@ -95,9 +97,9 @@ impl Session {
     }
 
     /// The last word on a command in flight, from the node that decided it, which has counted it.
-    pub(super) fn answer_as_told(&mut self, slot: u32, message: Message) {
+    pub(super) fn pass(&mut self, slot: u32, reply: Bytes) {
         let Some(command) = self.end(slot).filter(|command| !command.is_told) else { return };
-        self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
+        self.ready.push_back(Outgoing::Passed { tag: command.tag, reply });
     }
 
     /// The last word on a command in flight.
@@ -109,7 +111,7 @@ impl Session {
         match message {
             Ok(message) => {
                 self.tally.add(command.kind, None);
-                self.ready.push_back(v1::SessionResponse { tag: command.tag, result: Some(message) });
+                self.tell(command.tag, message);
             }
             Err(problem) => self.refuse(command.tag, command.kind, problem),
         }
@@ -118,7 +120,10 @@ impl Session {
     /// Tells a problem.
     pub(super) fn refuse(&mut self, tag: u64, kind: Kind, problem: Problem) {
         self.tally.add(kind, Some(problem.reason));
-        let error = Message::Error(problem.into());
-        self.ready.push_back(v1::SessionResponse { tag, result: Some(error) });
+        self.tell(tag, Message::Error(problem.into()));
+    }
+
+    fn tell(&mut self, tag: u64, message: Message) {
+        self.ready.push_back(Outgoing::Made(v1::SessionResponse { tag, result: Some(message) }));
     }
 }

@@ -11,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
 use super::house::*;
+use crate::support::assert_refused_alone;
 
 /// A session.
 pub(super) struct Client {
@@ -149,6 +150,12 @@ async fn a_message_without_a_command_is_an_error_and_no_more() {
     let Some(Message::Error(error)) = &replies[&5].result else { panic!("{replies:?}") };
     assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument as i32, "INVALID_FIELD"));
     assert!(matches!(replies[&6].result, Some(Message::Hold(_))));
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_read_is_refused_alone() {
+    let house = House::open().await;
+    assert_refused_alone(house.server.channel(), &hold_request("alice", &[0])).await;
 }
 
 #[tokio::test]

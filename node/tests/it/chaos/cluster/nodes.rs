@@ -5,9 +5,11 @@ use std::time::Instant;
 use earlybird_persistence::testing::skips_postgres;
 use earlybird_proto::cluster::LoadsRequest;
 use earlybird_proto::cluster::peer_client::PeerClient;
+use earlybird_proto::v1::HoldSeatsRequest;
 
-use super::{Cluster, RECOVERY_BOUND, disperse, until_acknowledged};
-use crate::chaos::house;
+use super::{Cluster, PERFORMANCES, RECOVERY_BOUND, disperse, until_acknowledged};
+use crate::chaos::house::{self, request_id};
+use crate::support::assert_refused_alone;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_node_takes_any_call() {
@@ -27,6 +29,17 @@ async fn any_node_takes_any_call() {
     for done in &done {
         assert!(done.cut.is_empty(), "{:?}", done.cut);
         assert_eq!(done.refused("NOT_OWNER"), 0);
+    }
+    for (seat, site) in (0..).zip(&cluster.sites) {
+        // What cannot be read harms nothing else that goes the same way.
+        let hold = HoldSeatsRequest {
+            performance: format!("performances/{}", PERFORMANCES[0]),
+            buyer_id: "ann".into(),
+            request_id: request_id(),
+            seats: vec![seat],
+            ..HoldSeatsRequest::default()
+        };
+        assert_refused_alone(house::connect(&site.endpoint()), &hold).await;
     }
     cluster.judge(servers, done).await;
 }
