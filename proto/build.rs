@@ -33,11 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Compiles what servers implement. `Seating.Session` is left out: whoever serves it says by which codec.
+/// Compiles what servers implement. `Seating.Session` is left out: whoever serves it says by which codec (`src/session.rs`).
 fn compile_servers(out: &Path, mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
-    for service in descriptors.file.iter_mut().flat_map(|file| &mut file.service) {
-        service.method.retain(|method| method.name() != "Session");
-    }
+    let mut services = descriptors.file.iter_mut().flat_map(|file| &mut file.service);
+    let seating = services.find(|service| service.name() == "Seating").ok_or("there is no Seating")?;
+    let session = seating.method.iter().position(|method| method.name() == "Session");
+    seating.method.remove(session.ok_or("there is no Seating.Session")?);
     std::fs::create_dir_all(out)?;
     tonic_prost_build::configure()
         .build_client(false)

@@ -63,11 +63,17 @@ pub struct IngressOptions {
     pub request_timeout: Duration,
     /// Commands of one session without a reply; at so many the server stops reading.
     pub session_in_flight_max: usize,
+    /// Longest message of a session's client, in bytes.
+    pub message_bytes_max: usize,
 }
 
 impl Default for IngressOptions {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(10), session_in_flight_max: 4_096 }
+        Self {
+            request_timeout: Duration::from_secs(10),
+            session_in_flight_max: 4_096,
+            message_bytes_max: 4 * 1024 * 1024,
+        }
     }
 }
 

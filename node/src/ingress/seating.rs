@@ -147,13 +147,11 @@ impl Seating for Services {
     }
 }
 
-/// The whole service, which reads messages of up to so many bytes.
-pub(crate) fn service(
-    services: &Services,
-    message_bytes_max: usize,
-) -> SeatingService<Services, Sessions, fn() -> SessionCodec> {
+/// The whole service.
+pub(crate) fn service(services: &Services) -> SeatingService<Services, Sessions, fn() -> SessionCodec> {
+    let message_bytes_max = services.0.options.message_bytes_max;
     let calls = SeatingServer::new(services.clone()).max_decoding_message_size(message_bytes_max);
-    // What another node sends on was not too long when it came there.
+    // A session looks at the length of what comes from its client itself.
     let session_message_bytes_max = message_bytes_max + SENT_ON_BYTES_MAX;
     SeatingService::new(calls, Sessions(services.clone()), || SessionCodec, session_message_bytes_max)
 }

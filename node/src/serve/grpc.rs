@@ -92,6 +92,7 @@ impl GrpcServer {
         let options = IngressOptions {
             request_timeout: config.request_timeout,
             session_in_flight_max: config.session_in_flight_max,
+            message_bytes_max: config.max_message_bytes,
         };
         let services = Services::new(Arc::clone(&node), options, draining);
         let max = config.max_message_bytes;
@@ -100,7 +101,7 @@ impl GrpcServer {
         let catalog = CatalogServer::new(CatalogService::new(node));
         let mut routes = Routes::new(health_service);
         add(&mut routes, &mut names, catalog.max_decoding_message_size(IMPORT_BYTES_MAX));
-        add(&mut routes, &mut names, seating::service(&services, max));
+        add(&mut routes, &mut names, seating::service(&services));
         add(&mut routes, &mut names, WaitlistServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, OrdersServer::new(services.clone()).max_decoding_message_size(max));
         add(&mut routes, &mut names, MembersServer::new(services.clone()).max_decoding_message_size(max));

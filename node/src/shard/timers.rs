@@ -58,14 +58,10 @@ impl Timers {
         self.due_now.sort_unstable_by_key(|alarm| (alarm.deadline, alarm.hold));
         due.extend(self.due_now.drain(..));
         let target = now.0 / UNIT_MS;
-        while let Some(wheel) = self.wheel.as_mut().filter(|_| self.turned_to < target) {
+        while let Some(wheel) = self.wheel.as_mut().filter(|_| self.turned_to < target && self.armed > 0) {
             let skipped = match wheel.can_skip() {
-                Skip::Empty => {
-                    self.wheel = None;
-                    break;
-                }
                 Skip::Millis(units) => u64::from(units).min(target - self.turned_to),
-                Skip::None => 0,
+                Skip::Empty | Skip::None => 0,
             };
             if let Ok(units @ 1..) = u32::try_from(skipped) {
                 wheel.skip(units);
@@ -76,6 +72,9 @@ impl Timers {
             self.turned_to += 1;
             self.armed -= fired.len();
             due.extend(fired);
+        }
+        if self.armed == 0 {
+            self.wheel = None;
         }
         self.turned_to = self.turned_to.max(target);
     }
@@ -143,6 +142,7 @@ mod tests {
             assert!(timers.wheel.is_some() && due.is_empty(), "never early");
             timers.turn(Timestamp(start + 420), &mut due);
             assert_eq!(due, [alarm(number, start + 400)]);
+            assert!(timers.wheel.is_none());
             due.clear();
         }
     }

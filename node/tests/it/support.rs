@@ -9,7 +9,6 @@ use earlybird_proto::v1::session_response::Result as Reply;
 use earlybird_proto::v1::watch_seat_map_response::Update;
 use earlybird_proto::v1::{HoldSeatsRequest, SessionResponse, WatchSeatMapResponse};
 use earlybird_proto::{SESSION, SeatChanges};
-use futures::TryStreamExt as _;
 use prost::Message as _;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
@@ -17,48 +16,60 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tonic::Code;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Streaming};
 use tonic_prost::ProstCodec;
 use toss_sim::{Behaviour, SECRET_KEY, Simulator};
+use uuid::Uuid;
 
-/// A command whose hold is whatever its bytes are.
+/// A command whose hold is whatever its bytes are, as often as it is there.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct RawCommand {
+struct RawCommand {
     #[prost(uint64, tag = "1")]
-    pub(crate) tag: u64,
-    #[prost(bytes = "vec", tag = "3")]
-    pub(crate) hold_seats: Vec<u8>,
+    tag: u64,
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    hold_seats: Vec<Vec<u8>>,
 }
 
-/// Sends commands in a session, and returns the reply to each, by their tags.
-pub(crate) async fn in_session(channel: Channel, commands: Vec<RawCommand>) -> Vec<SessionResponse> {
+/// Sends commands in a session, each when the one before it is answered, and returns the replies.
+async fn in_session(channel: Channel, commands: Vec<Vec<Vec<u8>>>) -> Vec<Reply> {
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.expect("the server is there");
-    let commands = tonic::Request::new(tokio_stream::iter(commands));
-    let replies = client.streaming(commands, SESSION, ProstCodec::default()).await.expect("a session");
-    let mut replies: Vec<SessionResponse> =
-        replies.into_inner().try_collect().await.expect("the session goes on to its end");
-    replies.sort_by_key(|reply| reply.tag);
+    let (sender, receiver) = mpsc::channel(1);
+    let requests = tonic::Request::new(ReceiverStream::new(receiver));
+    let answered = client.streaming(requests, SESSION, ProstCodec::default()).await.expect("a session");
+    let mut answered: Streaming<SessionResponse> = answered.into_inner();
+    let mut replies = Vec::new();
+    for (tag, hold_seats) in (1..).zip(commands) {
+        sender.send(RawCommand { tag, hold_seats }).await.expect("the session goes on");
+        let reply = timeout(PATIENCE, answered.message()).await.expect("a reply comes in time");
+        let reply = reply.expect("the session goes on").expect("it is not over");
+        assert_eq!(reply.tag, tag);
+        replies.push(reply.result.expect("a result"));
+    }
+    drop(sender);
+    assert!(answered.message().await.expect("it ends in order").is_none());
     replies
 }
 
-/// Sends a hold that cannot be read, with the buyer's name in no encoding, and then one that can, and judges the replies.
-pub(crate) async fn assert_refused_alone(channel: Channel, hold: &HoldSeatsRequest) {
-    let good = hold.encode_to_vec();
-    let bad = [&good[..], b"\x12\x02\xff\xff"].concat();
-    let commands = vec![RawCommand { tag: 1, hold_seats: bad }, RawCommand { tag: 2, hold_seats: good }];
-    let replies = in_session(channel, commands).await;
-    let [
-        SessionResponse { result: Some(Reply::Error(error)), .. },
-        SessionResponse { result: Some(Reply::Hold(_)), .. },
-    ] = replies.as_slice()
-    else {
+/// Sends a hold of one seat, one that cannot be read, with the buyer's name in no encoding, and one of another seat in two
+/// parts, which count together, and judges the replies.
+pub(crate) async fn assert_read_in_session(channel: Channel, hold: HoldSeatsRequest, other: u32) {
+    let whole = hold.encode_to_vec();
+    let broken = [&whole[..], b"\x12\x02\xff\xff"].concat();
+    let seatless = HoldSeatsRequest { seats: Vec::new(), request_id: Uuid::new_v4().into(), ..hold };
+    let rest = HoldSeatsRequest { seats: vec![other], ..HoldSeatsRequest::default() };
+    let parts = vec![seatless.encode_to_vec(), rest.encode_to_vec()];
+    let replies = in_session(channel, vec![vec![whole], vec![broken], parts]).await;
+    let [Reply::Hold(_), Reply::Error(error), Reply::Hold(held)] = replies.as_slice() else {
         panic!("{replies:?}")
     };
     assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument as i32, "INVALID_FIELD"));
     assert!(error.message.contains("buyer_id"), "it says where: {}", error.message);
+    assert_eq!(held.seats, [other]);
 }
 
 /// Longest wait for something that must come.

@@ -10,7 +10,7 @@ use super::read::Came;
 use super::routes::{RouteIndex, Waiting, Way};
 use super::slots::Stage;
 use super::wire::{SentOn, Subject, Verdict};
-use super::{Session, background};
+use super::{Session, background, wire};
 use crate::ingress::status::Problem;
 use crate::ingress::{Elsewhere, names};
 
@@ -36,7 +36,13 @@ impl Session {
 
     /// Sends a command on, or puts it in line until its owner is known. `refused_by`: the node that has just said that it is
     /// not.
-    fn send_or_wait(&mut self, index: RouteIndex, slot: u32, now: Instant, refused_by: Option<Arc<str>>) {
+    pub(super) fn send_or_wait(
+        &mut self,
+        index: RouteIndex,
+        slot: u32,
+        now: Instant,
+        refused_by: Option<Arc<str>>,
+    ) {
         let Some(route) = self.routes.get_mut(index) else { return };
         let is_known = |there: &Elsewhere| there.version == self.ingress.node.cluster.view_version();
         if let Way::There(there) = &route.way
@@ -103,9 +109,10 @@ impl Session {
     }
 
     fn linked(&mut self, reply: Bytes) {
-        match Verdict::of(&reply) {
-            Some(Verdict { slot, is_elsewhere: true }) if self.try_elsewhere(slot) => {}
-            Some(Verdict { slot, .. }) => self.pass(slot, reply),
+        match wire::verdict(&reply) {
+            Some((slot, Verdict::Elsewhere)) if self.try_elsewhere(slot) => {}
+            Some((slot, Verdict::Elsewhere | Verdict::Reply)) => self.pass(slot, reply),
+            Some((slot, Verdict::Nothing)) => self.answer(slot, Err(Problem::mismatch())),
             // Whose it is cannot be told: that command is answered at its deadline.
             None => tracing::warn!("another node's reply cannot be read"),
         }

@@ -80,6 +80,14 @@ impl Session {
         timed: bool,
         touched: &mut Vec<RouteIndex>,
     ) -> Result<(), Status> {
+        let max = self.ingress.options.message_bytes_max;
+        if self.origin.may_send_on && message.len() > max {
+            // In the transport's words: there is room for what other nodes add to what they send on.
+            let length = message.len();
+            let problem =
+                format!("decoded message length too large: found {length} bytes, the limit is: {max} bytes");
+            return Err(Status::out_of_range(problem));
+        }
         if self.accept_elsewhere(&message, now, timed) {
             return Ok(());
         }
@@ -96,7 +104,7 @@ impl Session {
                 let route = self.routes.of(wish.performance());
                 let came = Came { tag: request.tag, timeout_ms: request.timeout_ms, message, now, timed };
                 let slot = self.begin(came, route, wish.kind());
-                self.place(route, slot, wish, touched);
+                self.place(route, slot, wish, now, touched);
             }
             Err(problem) => self.refuse(request.tag, Kind::Invalid, problem),
         }
@@ -142,10 +150,21 @@ impl Session {
     }
 
     /// Puts a command where it goes: to the batch of its shard, or in line for a performance that is being loaded.
-    fn place(&mut self, index: RouteIndex, slot: u32, wish: Wish, touched: &mut Vec<RouteIndex>) {
+    fn place(
+        &mut self,
+        index: RouteIndex,
+        slot: u32,
+        wish: Wish,
+        now: Instant,
+        touched: &mut Vec<RouteIndex>,
+    ) {
         let Some(command) = self.in_flight.get(slot) else { return };
         let (number, expires_at) = (command.number, command.expires_at);
         let Some(route) = self.routes.get_mut(index) else { return };
+        if matches!(route.way, Way::There(_)) {
+            // It had to be decoded to tell what it is about.
+            return self.send_or_wait(index, slot, now, None);
+        }
         let is_first = route.batch.is_empty();
         // Looked at once for each batch: it takes a lock.
         if is_first && (matches!(route.way, Way::Closed) || route.is_stale()) {

@@ -99,32 +99,33 @@ pub(super) struct SentOn {
 
 /// What came back from the owner of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    /// The slot of the command.
-    pub(super) slot: u32,
+pub(super) enum Verdict {
+    /// Its last word.
+    Reply,
     /// Nothing was done: the performance is elsewhere.
-    pub(super) is_elsewhere: bool,
+    Elsewhere,
+    /// Not a word.
+    Nothing,
 }
 
-impl Verdict {
-    /// None when it is not a reply to anything.
-    pub(super) fn of(reply: &[u8]) -> Option<Self> {
-        let (mut tag, mut is_reply, mut is_refused) = (0, false, false);
-        for field in Fields(reply) {
-            match field.ok()? {
-                (TAG, Value::Varint(value)) => tag = value,
-                (ERROR, Value::Bytes(error)) => {
-                    let reason =
-                        Fields(error).bytes(REASON).and_then(|reason| std::str::from_utf8(reason).ok());
-                    (is_reply, is_refused) = (true, reason.is_some_and(is_elsewhere));
-                }
-                (_, Value::Bytes(_)) => is_reply = true,
-                _ => {}
+/// The slot of the command that a reply is to, and what it says. None when it cannot be told whose it is.
+pub(super) fn verdict(reply: &[u8]) -> Option<(u32, Verdict)> {
+    let (mut tag, mut verdict) = (0, Verdict::Nothing);
+    for field in Fields(reply) {
+        match field.ok()? {
+            (TAG, Value::Varint(value)) => tag = value,
+            (ERROR, Value::Bytes(error)) => {
+                let reason = Fields(error).bytes(REASON).and_then(|reason| std::str::from_utf8(reason).ok());
+                verdict = match reason {
+                    Some(reason) if is_elsewhere(reason) => Verdict::Elsewhere,
+                    _ => Verdict::Reply,
+                };
             }
+            (_, Value::Bytes(_)) => verdict = Verdict::Reply,
+            _ => {}
         }
-        let slot = u32::try_from(tag).ok()?;
-        is_reply.then_some(Self { slot, is_elsewhere: is_refused })
     }
+    Some((u32::try_from(tag).ok()?, verdict))
 }
 
 /// A message for the client.
@@ -317,8 +318,7 @@ mod tests {
         let hold = Reply::Hold(v1::Hold { name: "performances/aida/holds/7".into(), ..Default::default() });
         for (slot, tag) in [(0, 5), (3, 0), (4_095, u64::MAX)] {
             let came = reply(slot, Some(hold.clone()));
-            let verdict = Verdict::of(&came).expect("a reply");
-            assert_eq!((u64::from(verdict.slot), verdict.is_elsewhere), (slot, false));
+            assert_eq!(verdict(&came), Some((slot as u32, Verdict::Reply)));
             let mut told = Vec::new();
             write_reply(tag, &came, &mut told);
             let read = v1::SessionResponse::decode(&*told).expect("it can be read");
@@ -328,13 +328,15 @@ mod tests {
 
     #[test]
     fn a_refusal_by_who_is_not_the_owner_is_known() {
-        for (reason, is_elsewhere) in [("NOT_OWNER", true), ("DRAINING", true), ("SEAT_TAKEN", false)] {
+        use Verdict::{Elsewhere, Nothing};
+        for (reason, expected) in
+            [("NOT_OWNER", Elsewhere), ("DRAINING", Elsewhere), ("SEAT_TAKEN", Verdict::Reply)]
+        {
             let error = v1::SessionError { code: 9, reason: reason.into(), ..Default::default() };
-            let verdict = Verdict::of(&reply(3, Some(Reply::Error(error))));
-            assert_eq!(verdict, Some(Verdict { slot: 3, is_elsewhere }), "{reason}");
+            assert_eq!(verdict(&reply(3, Some(Reply::Error(error)))), Some((3, expected)), "{reason}");
         }
-        assert_eq!(Verdict::of(&reply(3, None)), None, "it says nothing");
-        assert_eq!(Verdict::of(&reply(u64::MAX, Some(Reply::Left(v1::LeaveWaitlistResponse {})))), None);
-        assert_eq!(Verdict::of(b"\x12\x05"), None);
+        assert_eq!(verdict(&reply(3, None)), Some((3, Nothing)));
+        assert_eq!(verdict(&reply(u64::MAX, Some(Reply::Left(v1::LeaveWaitlistResponse {})))), None);
+        assert_eq!(verdict(b"\x12\x05"), None);
     }
 }

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 
 use super::house::*;
-use crate::support::assert_refused_alone;
+use crate::support::assert_read_in_session;
 
 /// A session.
 pub(super) struct Client {
@@ -153,9 +153,9 @@ async fn a_message_without_a_command_is_an_error_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_be_read_is_refused_alone() {
+async fn commands_are_read_as_they_are_written() {
     let house = House::open().await;
-    assert_refused_alone(house.server.channel(), &hold_request("alice", &[0])).await;
+    assert_read_in_session(house.server.channel(), hold_request("alice", &[0]), 1).await;
 }
 
 #[tokio::test]

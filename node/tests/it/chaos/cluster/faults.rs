@@ -7,6 +7,7 @@ use earlybird_persistence::testing::TempPostgres;
 use earlybird_proto::v1::GetClusterRequest;
 use futures::future::join;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use toss_sim::Simulator;
 
 use super::network::{Network, Others};
@@ -16,7 +17,7 @@ use crate::chaos::server::Server;
 use crate::chaos::{house, sale};
 
 const NODES: u8 = 3;
-/// How long a hold may take once all is well.
+/// How long a hold may take once all is well, and an operator waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Moves at a time of a rebalance.
 const CONCURRENCY: u32 = 4;
@@ -139,18 +140,17 @@ impl Victim {
             Fault::ConnectionsCut => {
                 self.cut_connections().await;
             }
-            // What operators ask for may be in vain while something else goes wrong.
             Fault::Move => {
                 for performance in PERFORMANCES.into_iter().chain([sold]) {
-                    drop(self.cluster.move_to(operators[0], performance, node).await);
+                    ask(self.cluster.move_to(operators[0], performance, node)).await;
                 }
             }
-            Fault::Rebalance => drop(self.cluster.begin_rebalance(operators[0], CONCURRENCY).await),
+            Fault::Rebalance => ask(self.cluster.begin_rebalance(operators[0], CONCURRENCY)).await,
             Fault::TwoCoordinators => {
                 let rebalance = |asked| self.cluster.begin_rebalance(asked, CONCURRENCY);
-                drop(join(rebalance(operators[0]), rebalance(operators[1])).await);
+                ask(join(rebalance(operators[0]), rebalance(operators[1]))).await;
                 let go = |asked, to| self.cluster.move_to(asked, sold, to);
-                drop(join(go(operators[0], operators[1]), go(operators[1], operators[0])).await);
+                ask(join(go(operators[0], operators[1]), go(operators[1], operators[0]))).await;
             }
         }
     }
@@ -255,4 +255,9 @@ impl Victim {
         }
         self.audit().await;
     }
+}
+
+/// What operators ask for may be in vain while something else goes wrong, or never be answered.
+async fn ask(asked: impl Future) {
+    drop(timeout(TIMEOUT, asked).await);
 }
